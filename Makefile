@@ -1,0 +1,93 @@
+# Each target does its own set-up: a virtual environment, the locked dependencies, this checkout installed into it.
+# It needs make, a POSIX shell and Python 3.11 or newer.   make PYTHON=/path/to/python3 test   picks the Python.
+
+SHELL := /bin/sh
+VENV ?= .venv
+PYTHON ?=
+UV ?= uv
+NAME ?=
+ARGS ?=
+
+BIN := $(VENV)/bin
+HERE := $(shell pwd | cksum | cut -d ' ' -f 1)# an environment names its folder: a moved checkout gets a new one
+LOCKED := $(VENV)/.locked-$(HERE)
+READY := $(VENV)/.ready-$(HERE)
+CHECKED := ticktree tests $(wildcard examples benchmarks)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all lint format bench soak lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: $(READY) ## only the set-up
+
+demo: $(READY) ## feeds, strategies and a paper venue, running here in a moment
+	@$(BIN)/ticktree demo $(ARGS)
+
+test: $(READY) ## the tests, with branch coverage (ARGS="-k mailbox -x")
+	@$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+lint: $(READY) ## style, types and the import contract
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy $(CHECKED)
+	$(BIN)/pyright
+	$(BIN)/lint-imports --no-logo
+
+format: $(READY) ## let ruff write what it can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(READY) ## the benchmarks, or one: NAME=...
+	@$(BIN)/python -m benchmarks $(NAME) $(ARGS)
+
+soak: $(READY) ## campaigns of full size; they write soak.json
+	@$(BIN)/python -m pytest -m soak $(ARGS)
+
+# "PYTHONS" may name the interpreters; else every supported Python found on PATH or in pyenv's folder.
+test-all: ## the tests on every supported Python found here (PYTHONS="python3.12 /path/to/python3.13")
+	@for minor in 3.11 3.12 3.13; do \
+	  for python in $(or $(PYTHONS),python$$minor "$$HOME"/.pyenv/versions/$$minor.*/bin/python3); do \
+	    found=$$("$$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue; \
+	    [ "$$found" = "$$minor" ] || continue; \
+	    echo "== Python $$minor: $$python"; \
+	    $(MAKE) --no-print-directory test VENV=.venv-$$minor PYTHON="$$python" || exit 1; \
+	    continue 2; \
+	  done; \
+	  echo "== Python $$minor: not found, not tested"; \
+	done
+
+lock: ## resolve the dependencies anew into requirements.lock (needs uv)
+	@command -v $(UV) >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv" >&2; exit 1; }
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade \
+	  --custom-compile-command "make lock" --group dev pyproject.toml --output-file requirements.lock
+
+clean: ## remove environments, caches and built files
+	rm -rf .venv .venv-* build dist ./*.egg-info .coverage .coverage.* htmlcov soak.json
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(LOCKED): requirements.lock
+	@rm -f $(VENV)/.locked-* $(VENV)/.ready-*
+	@[ -n "$(PYTHON)" ] && set -- "$(PYTHON)" || set -- python3 python3.13 python3.12 python3.11; \
+	for python in "$$@"; do \
+	  if "$$python" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    echo "creating $(VENV) with $$("$$python" --version)"; \
+	    "$$python" -m venv --clear $(VENV) && exit 0; \
+	    echo "$$python could not create a virtual environment (on Debian and Ubuntu: apt install python3-venv)" >&2; \
+	    exit 1; \
+	  fi; \
+	done; \
+	found=$$("$$1" --version 2>/dev/null) || found="not found"; \
+	echo "ticktree needs Python 3.11 or newer; $$1 is $$found" >&2; \
+	echo "name another one: make PYTHON=/path/to/python3 ..." >&2; \
+	exit 1
+	@echo "installing the locked packages (the first time this takes a minute)"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(READY): $(LOCKED) pyproject.toml
+	@echo "installing ticktree"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,130 @@
+"""Who runs next: the run queue, the length of a turn, hand-off within a read callback.
+
+One callback of the loop serves many actors. Each drains at most `ITEMS_A_TURN` messages or 1 ms before the others get
+theirs, and after about 1 ms in all the loop looks at its sockets. With a seed the next actor is drawn at random, so
+that a simulation tries orders which a loop allows but seldom shows; the loop's own callbacks stay first-in-first-out.
+"""
+
+import asyncio
+from collections import deque
+from random import Random
+from typing import TYPE_CHECKING, Protocol
+
+from .clock import Clock
+
+if TYPE_CHECKING:
+    from .cell import ActorCell
+
+ITEMS_A_TURN = 256
+TURN_NS = 1_000_000
+HAND_OFF_DEPTH = 4
+
+
+class ReadTurns(Protocol):
+    """What a socket's read callback wraps itself in."""
+
+    def begin_read(self, filled: bool) -> None:
+        """A read callback begins. `filled`: the read filled its buffer, more is waiting, so nothing is handed off."""
+        ...
+
+    def end_read(self) -> None:
+        """It ends."""
+        ...
+
+
+class Scheduler:
+    """The run queue of one system."""
+
+    __slots__ = (
+        "_burst_ends_ns",
+        "_depth",
+        "_loop",
+        "_random",
+        "_scheduled",
+        "burst",
+        "current",
+        "epoch",
+        "monotonic_ns",
+        "ready",
+        "woken_ns",
+    )
+
+    def __init__(self, clock: Clock, random: Random | None) -> None:
+        self.monotonic_ns = clock.monotonic_ns
+        self.ready: deque[ActorCell] = deque()
+        self.current: ActorCell | None = None  # whose plain handler is at work
+        self.woken_ns = 0  # when the run queue last began to fill
+        self.epoch = 0  # counts read callbacks
+        self.burst = 0  # the epoch while hand-off is allowed, else 0
+        self._burst_ends_ns = 0
+        self._depth = 0
+        self._random = random
+        self._scheduled = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self) -> None:
+        """Begin on the running loop."""
+        self._loop = asyncio.get_running_loop()
+        if self.ready:
+            self._loop.call_soon(self._turn)
+
+    def enqueue(self, cell: "ActorCell") -> None:
+        """Let `cell` have a turn."""
+        if not self._scheduled:
+            self._scheduled = True
+            self.woken_ns = self.monotonic_ns()
+            if self._loop is not None:
+                self._loop.call_soon(self._turn)
+        self.ready.append(cell)
+
+    def _turn(self) -> None:
+        ready = self.ready
+        ends_ns = self.monotonic_ns() + TURN_NS
+        try:
+            for _ in range(len(ready)):
+                cell = ready.popleft() if self._random is None else self._draw(self._random)
+                self.current = cell
+                if cell.run():
+                    ready.append(cell)
+                if self.monotonic_ns() >= ends_ns:
+                    break
+        finally:
+            self.current = None
+            self.woken_ns = self.monotonic_ns()
+            self._scheduled = bool(ready)
+            if ready and self._loop is not None:
+                self._loop.call_soon(self._turn)
+
+    def _draw(self, random: Random) -> "ActorCell":
+        ready = self.ready
+        ready.rotate(-random.randrange(len(ready)))
+        return ready.popleft()
+
+    def begin_read(self, filled: bool) -> None:
+        """A read callback begins; hand-off is allowed in it unless the read filled its buffer."""
+        self.epoch += 1
+        self.burst = 0 if filled else self.epoch
+        self._burst_ends_ns = self.monotonic_ns() + TURN_NS
+
+    def end_read(self) -> None:
+        """The read callback ends."""
+        self.burst = 0
+
+    def hand_off(self, cell: "ActorCell") -> None:
+        """Let `cell` handle its one message now, or in its turn: see "Hand-off" in docs/guarantees.md."""
+        if (
+            self.burst == 0
+            or cell.handed == self.burst
+            or self._depth >= HAND_OFF_DEPTH
+            or self.monotonic_ns() >= self._burst_ends_ns
+        ):
+            self.enqueue(cell)
+            return
+        cell.handed = self.burst
+        current, self.current = self.current, cell
+        self._depth += 1
+        try:
+            cell.run_one()
+        finally:
+            self._depth -= 1
+            self.current = current

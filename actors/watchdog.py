@@ -1,0 +1,103 @@
+"""Notices a blocked event loop while it is still blocked, and names the actor that blocks it.
+
+The stack is written by `faulthandler.dump_traceback_later`, a C thread: a Python thread would get no turn while C code
+holds the interpreter. That thread cannot read our objects, but it prints the names of functions; so each actor's turn
+runs in a frame that carries the actor's path as its name, and the dump says `in [strategies/momentum]`.
+"""
+
+import faulthandler
+import logging
+import sys
+import types
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TextIO, TypeVar
+
+from .clock import NS, Alarm, Clock
+
+log = logging.getLogger("ticktree.actors")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _renamed(function: F, path: str) -> F:
+    """A copy of `function` that tracebacks call `[path]`."""
+    code = function.__code__.replace(co_name=f"[{path}]", co_qualname=f"[{path}]")
+    copy = types.FunctionType(code, function.__globals__, f"[{path}]", function.__defaults__, function.__closure__)
+    return copy  # type: ignore[return-value]  # the same code under another name
+
+
+async def _awaited(awaitable: Awaitable[None]) -> None:
+    await awaitable
+
+
+class Watchdog:
+    """Dumps all stacks to `file` when the loop has been blocked for `bound_s`, and counts how often it was.
+
+    `bound_s` 0 turns it off. In virtual time there is nothing to guard, so it is off there too.
+    """
+
+    def __init__(self, clock: Clock, bound_s: float, file: TextIO | None = None) -> None:
+        self.bound_ns = round(bound_s * NS) if bound_s else 1 << 62
+        self.blocked_count = 0
+        self.longest_ns = 0
+        self._clock = clock
+        self._bound_s = bound_s
+        self._file = file
+        self._alarm: Alarm | None = None
+        self._last_ns = 0
+        self._exit_ns: int | None = None
+
+    def start(self) -> None:
+        """Guard the running loop until `stop`."""
+        if self._bound_s:
+            self._last_ns = self._clock.monotonic_ns()
+            self._arm()
+
+    def stop(self) -> None:
+        """Guard it no more."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+            faulthandler.cancel_dump_traceback_later()
+
+    def exit_at(self, due_ns: int) -> None:
+        """From now on end the process (exit code 1, all stacks dumped) if it still runs at `due_ns`."""
+        self._exit_ns = due_ns
+        self._arm()
+
+    def _arm(self) -> None:
+        now_ns = self._clock.monotonic_ns()
+        file = self._file or sys.__stderr__
+        if self._exit_ns is not None:
+            left_s = max(0.001, (self._exit_ns - now_ns) / NS)
+            faulthandler.dump_traceback_later(left_s, exit=True, **_to(file))
+            return
+        faulthandler.dump_traceback_later(self._bound_s, **_to(file))
+        self._alarm = self._clock.call_at(now_ns + self.bound_ns // 3, self._arm)
+
+    def blocked(self, path: str, elapsed_ns: int) -> None:
+        """`path` kept the loop for longer than the bound; called when it let go."""
+        self.blocked_count += 1
+        self.longest_ns = max(self.longest_ns, elapsed_ns)
+        log.error("%s blocked the event loop for %.3f s (bound %g s)", path, elapsed_ns / NS, self._bound_s)
+
+    def turn_of(self, path: str, turn: Callable[[], Any]) -> Callable[[], Any]:
+        """`turn`, run in a frame named after the actor."""
+        if not self._bound_s:
+            return turn
+
+        def frame() -> Any:
+            return turn()
+
+        return _renamed(frame, path)
+
+    def task_of(self, path: str, awaitable: Awaitable[None]) -> Coroutine[Any, Any, None]:
+        """A coroutine that awaits `awaitable` in a frame named after the actor."""
+        return _renamed(_awaited, path)(awaitable)
+
+
+def _to(file: TextIO | None) -> dict[str, Any]:
+    try:
+        return {"file": file} if file is not None and file.fileno() >= 0 else {}
+    except (OSError, ValueError):  # a captured stderr has no descriptor: faulthandler falls back to sys.stderr
+        return {}

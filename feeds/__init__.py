@@ -1,0 +1,1 @@
+"""Ticks in: feed actors that read, order and check what an exchange sends."""

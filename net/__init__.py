@@ -1,0 +1,1 @@
+"""Bytes in and out: connections, framings, backoff and reconnecting sessions."""

@@ -1,0 +1,1 @@
+"""Orders out: orders and reports, the risk gate, routers and their policies."""

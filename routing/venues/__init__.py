@@ -1,0 +1,1 @@
+"""Where orders are executed: one module for each venue."""

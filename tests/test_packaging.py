@@ -1,0 +1,111 @@
+"""The wheel holds every package, under one name, and does not need the links in ticktree/."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+PACKAGES: list[str] = SETUPTOOLS["packages"]
+ROOMS: dict[str, str] = SETUPTOOLS["package-dir"]  # ticktree.actors -> actors
+NOT_SHIPPED = {"tests", "benchmarks", "examples", "docs"}
+
+
+def room_folders() -> list[Path]:
+    """Every folder at the root that is a package and is shipped."""
+    return sorted(
+        init.parent
+        for init in ROOT.glob("*/__init__.py")
+        if init.parent.name not in NOT_SHIPPED | {"ticktree"} and not init.parent.name.startswith(".")
+    )
+
+
+def shipped_modules() -> set[str]:
+    """The path every module has inside the wheel."""
+    inside = {f"ticktree/{path.name}" for path in (ROOT / "ticktree").glob("*.py")} | {"ticktree/py.typed"}
+    for room in room_folders():
+        inside |= {f"ticktree/{path.relative_to(ROOT).as_posix()}" for path in room.rglob("*.py")}
+    return inside
+
+
+def test_every_folder_with_an_init_is_a_listed_package() -> None:
+    found = {"ticktree"}
+    for room in room_folders():
+        found |= {f"ticktree.{'.'.join(i.parent.relative_to(ROOT).parts)}" for i in room.rglob("__init__.py")}
+    assert sorted(PACKAGES) == sorted(found)
+
+
+def test_every_folder_with_modules_has_an_init() -> None:
+    folders = {path.parent for room in room_folders() for path in room.rglob("*.py")}
+    assert [folder for folder in folders if not (folder / "__init__.py").exists()] == []
+
+
+def test_every_room_is_mapped_into_the_package() -> None:
+    expected = {f"ticktree.{room.name}": room.name for room in room_folders()}
+    assert expected == ROOMS
+
+
+def test_every_room_has_a_relative_link() -> None:
+    links = {path.name: os.readlink(path) for path in (ROOT / "ticktree").iterdir() if path.is_symlink()}
+    assert links == {room: f"../{room}" for room in ROOMS.values()}
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is built from, copied: a build leaves files behind, and must not find an earlier one's."""
+    copy = tmp_path_factory.mktemp("checkout")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        if (ROOT / name).exists():
+            shutil.copy(ROOT / name, copy)
+    for folder in ("ticktree", *ROOMS.values()):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / folder, copy / folder, symlinks=True, ignore=ignored)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def without_links(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, as an archive or a file system that knows no links would leave it."""
+    copy = tmp_path_factory.mktemp("without_links") / "checkout"
+    shutil.copytree(checkout, copy, symlinks=True)
+    for path in (copy / "ticktree").iterdir():
+        if path.is_symlink():
+            path.unlink()
+    return copy
+
+
+def build(kind: str, source: Path, into: Path) -> Path:
+    """Call the build backend as pip does, without its isolated environment."""
+    hook = f"import sys; from setuptools import build_meta; build_meta.build_{kind}(sys.argv[1])"
+    unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    command = [sys.executable, "-c", hook, str(into)]
+    run = subprocess.run(command, cwd=source, env=unmeasured, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    (built,) = into.iterdir()
+    return built
+
+
+def contents(wheel: Path) -> set[str]:
+    """The files in a wheel, without its metadata."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {name for name in archive.namelist() if ".dist-info/" not in name}
+
+
+def test_wheel_holds_every_module_under_one_name(without_links: Path, tmp_path: Path) -> None:
+    assert contents(build("wheel", without_links, tmp_path)) == shipped_modules()
+
+
+def test_sdist_builds_the_same_wheel(checkout: Path, tmp_path: Path) -> None:
+    (tmp_path / "sdist").mkdir()
+    (tmp_path / "wheel").mkdir()
+    with tarfile.open(build("sdist", checkout, tmp_path / "sdist")) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (source,) = tmp_path.glob("ticktree-*")
+    assert contents(build("wheel", source, tmp_path / "wheel")) == shipped_modules()

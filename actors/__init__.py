@@ -1,70 +1,73 @@
 """The runtime that everything lives on: actors, mailboxes, supervisors, time. Knows nothing of markets."""
 
-from .actor import Actor as Actor
-from .actor import Ignore as Ignore
-from .clock import Clock as Clock
-from .clock import LiveClock as LiveClock
-from .clock import VirtualClock as VirtualClock
-from .clock import VirtualLoop as VirtualLoop
-from .clock import simulate as simulate
-from .errors import ActorsError as ActorsError
-from .errors import AlreadyPresent as AlreadyPresent
-from .errors import AlreadyStarted as AlreadyStarted
-from .errors import AskLost as AskLost
-from .errors import AskRefused as AskRefused
-from .errors import AskTimeout as AskTimeout
-from .errors import Closed as Closed
-from .errors import Deadlock as Deadlock
-from .errors import IntensityExceeded as IntensityExceeded
-from .errors import Lost as Lost
-from .errors import MailboxFull as MailboxFull
-from .errors import Misuse as Misuse
-from .errors import NotRunning as NotRunning
-from .errors import SpecError as SpecError
-from .errors import StartFailed as StartFailed
-from .errors import StartTimeout as StartTimeout
-from .errors import TooHeavy as TooHeavy
-from .errors import UnknownActor as UnknownActor
-from .mailbox import Block as Block
-from .mailbox import Conflate as Conflate
-from .mailbox import Delivery as Delivery
-from .mailbox import Dropped as Dropped
-from .mailbox import DropNewest as DropNewest
-from .mailbox import DropOldest as DropOldest
-from .mailbox import Fail as Fail
-from .mailbox import Mailbox as Mailbox
-from .mailbox import MailboxStats as MailboxStats
-from .mailbox import Merge as Merge
-from .mailbox import Outcome as Outcome
-from .mailbox import Rows as Rows
-from .messages import Down as Down
-from .messages import Request as Request
-from .messages import Timer as Timer
-from .policies import Backoff as Backoff
-from .policies import NoDelay as NoDelay
-from .reason import KILLED as KILLED
-from .reason import NORMAL as NORMAL
-from .reason import SHUTDOWN as SHUTDOWN
-from .reason import Exit as Exit
-from .reason import Reason as Reason
-from .reason import failed as failed
-from .ref import ActorRef as ActorRef
-from .ref import SupervisorRef as SupervisorRef
-from .ref import Watch as Watch
+from .actor import Actor as Actor, Ignore as Ignore
+from .clock import (
+    Clock as Clock,
+    LiveClock as LiveClock,
+    VirtualClock as VirtualClock,
+    VirtualLoop as VirtualLoop,
+    simulate as simulate,
+)
+from .errors import (
+    ActorsError as ActorsError,
+    AlreadyPresent as AlreadyPresent,
+    AlreadyStarted as AlreadyStarted,
+    AskLost as AskLost,
+    AskRefused as AskRefused,
+    AskTimeout as AskTimeout,
+    Closed as Closed,
+    Deadlock as Deadlock,
+    IntensityExceeded as IntensityExceeded,
+    Lost as Lost,
+    MailboxFull as MailboxFull,
+    Misuse as Misuse,
+    NotRunning as NotRunning,
+    SpecError as SpecError,
+    StartFailed as StartFailed,
+    StartTimeout as StartTimeout,
+    TooHeavy as TooHeavy,
+    UnknownActor as UnknownActor,
+)
+from .mailbox import (
+    Block as Block,
+    Conflate as Conflate,
+    Delivery as Delivery,
+    DropNewest as DropNewest,
+    DropOldest as DropOldest,
+    Dropped as Dropped,
+    Fail as Fail,
+    Mailbox as Mailbox,
+    MailboxStats as MailboxStats,
+    Merge as Merge,
+    Outcome as Outcome,
+    Rows as Rows,
+)
+from .messages import Down as Down, Request as Request, Timer as Timer
+from .policies import Backoff as Backoff, NoDelay as NoDelay
+from .reason import (
+    KILLED as KILLED,
+    NORMAL as NORMAL,
+    SHUTDOWN as SHUTDOWN,
+    Exit as Exit,
+    Reason as Reason,
+    failed as failed,
+)
+from .ref import ActorRef as ActorRef, SupervisorRef as SupervisorRef, Watch as Watch
 from .scheduler import ReadTurns as ReadTurns
-from .snapshot import ActorNode as ActorNode
-from .snapshot import SupervisorNode as SupervisorNode
-from .snapshot import Tree as Tree
-from .spec import AutoShutdown as AutoShutdown
-from .spec import ChildSpec as ChildSpec
-from .spec import Restart as Restart
-from .spec import RestartStrategy as RestartStrategy
-from .spec import Shutdown as Shutdown
-from .spec import Supervisor as Supervisor
-from .supervisor import ChildCount as ChildCount
-from .supervisor import ChildInfo as ChildInfo
-from .system import Step as Step
-from .system import StopReport as StopReport
-from .system import System as System
-from .system import new_loop as new_loop
-from .system import run_system as run_system
+from .snapshot import ActorNode as ActorNode, SupervisorNode as SupervisorNode, Tree as Tree
+from .spec import (
+    AutoShutdown as AutoShutdown,
+    ChildSpec as ChildSpec,
+    Restart as Restart,
+    RestartStrategy as RestartStrategy,
+    Shutdown as Shutdown,
+    Supervisor as Supervisor,
+)
+from .supervisor import ChildCount as ChildCount, ChildInfo as ChildInfo
+from .system import (
+    Step as Step,
+    StopReport as StopReport,
+    System as System,
+    new_loop as new_loop,
+    run_system as run_system,
+)

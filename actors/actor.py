@@ -7,8 +7,8 @@ from .errors import Misuse, NotRunning
 from .reason import NORMAL, Reason
 
 if TYPE_CHECKING:
-    from .cell import ActorCell
     from .clock import Clock
+    from .life import Life
     from .messages import Timer
     from .ref import ActorRef
     from .scheduler import ReadTurns
@@ -26,7 +26,7 @@ class Actor(Generic[M]):
     A handler that raises ends this life; the supervisor decides whether another begins, with a new object.
     """
 
-    _cell: "ActorCell | None" = None
+    _life: "Life | None" = None
 
     def on_start(self) -> Awaitable[None] | None:
         """Called first. Siblings that come later in the tree start when it is done. May raise `Ignore`."""
@@ -47,40 +47,41 @@ class Actor(Generic[M]):
     @property
     def ref(self) -> "ActorRef[M]":
         """This actor's place in the tree: what others tell. It survives restarts."""
-        return self._live().ref
+        return self._live().cell.ref
 
     @property
     def path(self) -> str:
         """Where this actor stands in the tree, `group/child`."""
-        return self._live().path
+        return self._live().cell.path
 
     @property
     def clock(self) -> "Clock":
         """The system's time."""
-        return self._live().clock
+        return self._live().cell.clock
 
     @property
     def reads(self) -> "ReadTurns":
         """For who reads sockets: what opens and closes the window in which a message may be handed off."""
-        return self._live().scheduler
+        return self._live().cell.scheduler
 
     def after(self, delay_s: float, message: M) -> "Timer":
         """Have `message` handled once, not before `delay_s` seconds from now."""
         return self._live().set_timer(delay_s, 0.0, message)
 
     def every(self, interval_s: float, message: M) -> "Timer":
-        """Have `message` handled every `interval_s` seconds. What comes while one still waits is counted, not queued."""
+        """Have `message` handled every `interval_s` seconds; while one still waits, the next is counted, not queued."""
         return self._live().set_timer(interval_s, interval_s, message)
 
     def find(self, path: str) -> "ActorRef[Any]":
         """The ref of another place in the tree, by its path. Raises `UnknownActor`."""
-        return self._live().system.ref(path)
+        return self._live().cell.system.ref(path)
 
     def stop(self, reason: Reason = NORMAL) -> None:
         """End this life when the handler at work is done."""
         self._live().exit(reason)
 
-    def _live(self) -> "ActorCell":
-        if self._cell is None:
-            raise NotRunning(f"this {type(self).__qualname__} does not run: a supervisor starts it, `__init__` is too early")
-        return self._cell
+    def _live(self) -> "Life":
+        if self._life is None:
+            name = type(self).__qualname__
+            raise NotRunning(f"this {name} does not run: a supervisor starts it, and `__init__` is too early")
+        return self._life

@@ -8,12 +8,19 @@ import asyncio
 import selectors
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from .errors import Deadlock
 
 T = TypeVar("T")
 NS = 1_000_000_000
+
+
+def settle(future: "asyncio.Future[None]", _: object = None) -> None:
+    """Resolve `future`, unless it is already; a callback for alarms and for other futures."""
+    if not future.done():
+        future.set_result(None)
 
 
 class Alarm(Protocol):
@@ -89,8 +96,12 @@ class LoopClock:
     async def sleep(self, seconds: float) -> None:
         """Wait at least `seconds`."""
         due_ns = self.monotonic_ns() + round(seconds * NS)
-        while (left_ns := due_ns - self.monotonic_ns()) > 0:
-            await asyncio.sleep(self.delay_s(left_ns))
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        alarm = self.call_at(due_ns, partial(settle, done))
+        try:
+            await done
+        finally:
+            alarm.cancel()
 
 
 class LiveClock(LoopClock):

@@ -1,23 +1,23 @@
 """Every error the runtime raises or reports, each naming the actor, the cause and, where there is one, the history.
 
-    ActorsError
-    ├── SpecError (ValueError)        a specification that cannot work; refused before anything starts
-    ├── Misuse (RuntimeError)         yours: the call was wrong, nothing happened
-    │   ├── Closed                    the place no longer takes messages
-    │   ├── MailboxFull               the receiver's overflow policy is `Fail` and there is no room
-    │   ├── TooHeavy                  a message heavier than the whole mailbox, which cannot be split
-    │   ├── AskRefused                an ask that could never be answered (of oneself, in a circle, asked twice)
-    │   ├── NotRunning                the actor or the system is not running
-    │   ├── UnknownActor              no such place in the tree
-    │   ├── AlreadyStarted            the child runs
-    │   └── AlreadyPresent            the child's specification is there; restart or delete it
-    ├── Lost                          theirs: the call was right, the answer will not come
-    │   ├── AskTimeout                no answer in time
-    │   └── AskLost                   the asked actor failed, stopped or dropped the request
-    ├── StartFailed                   a child could not start
-    │   └── StartTimeout              its `on_start` did not end in time
-    ├── IntensityExceeded             more restarts than the supervisor allows in its period
-    └── Deadlock                      virtual time: nothing is left that could ever run
+ActorsError
+├── SpecError (ValueError)        a specification that cannot work; refused before anything starts
+├── Misuse (RuntimeError)         yours: the call was wrong, nothing happened
+│   ├── Closed                    the place no longer takes messages
+│   ├── MailboxFull               the receiver's overflow policy is `Fail` and there is no room
+│   ├── TooHeavy                  a message heavier than the whole mailbox, which cannot be split
+│   ├── AskRefused                an ask that could never be answered (of oneself, in a circle, asked twice)
+│   ├── NotRunning                the actor or the system is not running
+│   ├── UnknownActor              no such place in the tree
+│   ├── AlreadyStarted            the child runs
+│   └── AlreadyPresent            the child's specification is there; restart or delete it
+├── Lost                          theirs: the call was right, the answer will not come
+│   ├── AskTimeout                no answer in time
+│   └── AskLost                   the asked actor failed, stopped or dropped the request
+├── StartFailed                   a child could not start
+│   └── StartTimeout              its `on_start` did not end in time
+├── IntensityExceeded             more restarts than the supervisor allows in its period
+└── Deadlock                      virtual time: nothing is left that could ever run
 """
 
 from collections.abc import Sequence
@@ -141,9 +141,7 @@ class IntensityExceeded(ActorsError):
     """A supervisor gave up: more than `intensity` restarts within `period_s` seconds."""
 
     def __init__(self, path: str, intensity: int, period_s: float, history: Sequence[str]) -> None:
-        super().__init__(
-            f"{path} gave up: more than {intensity} restarts within {period_s:g} s{_tail(history)}"
-        )
+        super().__init__(f"{path} gave up: more than {intensity} restarts within {period_s:g} s{_tail(history)}")
         self.path, self.intensity, self.period_s, self.history = path, intensity, period_s, tuple(history)
 
 

@@ -6,7 +6,8 @@ unusual happens, and the statistics are worked out when somebody asks. Single wr
 """
 
 import asyncio
-from collections import deque
+import math
+from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from typing import Any, assert_never
 
@@ -15,9 +16,9 @@ from .mailbox import (
     Block,
     Conflate,
     Delivery,
-    Dropped,
     DropNewest,
     DropOldest,
+    Dropped,
     Fail,
     Mailbox,
     MailboxStats,
@@ -80,14 +81,13 @@ class DataLane:
         self.crashed = self.cancelled = self.stopped = self.refused = 0
         self.items_out = 0  # messages that ever left the queue, brought up to date once a turn
         self.stamps: deque[tuple[int, int]] = deque()  # (messages that had entered, at ns)
-        self.waiting: deque[tuple[Any, int, asyncio.Future[Delivery]]] = deque()
+        self.waiting: OrderedDict[asyncio.Future[Delivery], tuple[Any, int]] = OrderedDict()
 
     # --- writing -----------------------------------------------------------------------------------------------
 
     def tell(self, message: Any, weight: int = 1) -> Delivery:
         """Queue `message`, never wait. A weight of 0 makes it a mark, which is never dropped or conflated."""
-        entered = self.entered + weight
-        if self.entered < entered <= self.limit:
+        if weight > 0 and (entered := self.entered + weight) <= self.limit:
             self.entered = entered
             self.items.append((message, weight))
             if self.asleep:
@@ -110,7 +110,7 @@ class DataLane:
         A batch above the whole capacity goes in pieces, cut where `rows` allows it.
         Raises `TooHeavy` where that is not possible.
         """
-        if not isinstance(self.plain, Block):
+        if not isinstance(self.plain, Block) or not 0 <= weight < math.inf:
             return self.tell(message, weight)
         while weight > self.capacity:
             cut = self.rows.floor(message, self.capacity) if self.rows else 0
@@ -125,21 +125,31 @@ class DataLane:
                 return delivery
             self.refused = refused  # it waits; it was not refused
         future: asyncio.Future[Delivery] = asyncio.get_running_loop().create_future()
-        self.waiting.append((message, weight, future))
-        return await future
+        self.waiting[future] = message, weight
+        try:
+            return await future
+        except asyncio.CancelledError:
+            self.waiting.pop(future, None)
+            self.serve_waiting()
+            raise
 
     def serve_waiting(self) -> None:
         """Let in who waits in `put`, as far as there is room. Called at the end of a turn, and on closing."""
         while self.waiting:
-            message, weight, future = self.waiting[0]
-            if not future.done():
-                if not self.closed and self.entered + weight > self.limit:
-                    return
+            future = next(iter(self.waiting))
+            message, weight = self.waiting[future]
+            if self.entered + weight > self.limit and not (self.closed or future.done()):
+                return
+            del self.waiting[future]
+            if future.done():
+                continue
+            try:
                 future.set_result(self.tell(message, weight))
-            self.waiting.popleft()
+            except Exception as error:  # of a merge: the sender's, as it would be from `tell`
+                future.set_exception(error)
 
     def _unusual(self, message: Any, weight: int) -> Delivery:
-        if not weight >= 0:  # also NaN
+        if not 0 <= weight < math.inf:  # also NaN
             raise Misuse(f"a message's weight is a number of ticks, 0 for a mark; not {weight!r}")
         if self.closed:
             self.refused += weight
@@ -183,9 +193,11 @@ class DataLane:
 
     def _drop_oldest(self, message: Any, weight: int) -> Delivery:
         delivery = ACCEPTED
-        if weight > self.capacity:  # keep its newest rows
-            delivery = DROPPED
-            cut = self.rows.ceiling(message, weight - self.capacity) if self.rows else weight
+        if weight > self.capacity:
+            delivery, cut = DROPPED, weight
+            if self.rows:  # keep its newest rows; all that is older goes first, so that no hole is left between
+                cut = self.rows.ceiling(message, weight - self.capacity)
+                self._evict(self.queued)
             self._turn_away(message[:cut] if cut < weight else message, cut)
             if cut == weight:
                 return delivery
@@ -292,8 +304,10 @@ class DataLane:
 
     def stamp(self, now_ns: int) -> None:
         """Note the time: what is queued from here on is younger."""
-        stamps = self.stamps
-        stamps.append((self.items_out + len(self.items), now_ns))
+        stamps, entered = self.stamps, self.items_out + len(self.items)
+        if stamps and stamps[-1][0] == entered:
+            stamps.pop()  # a flood of control messages stamps often while the data stands still
+        stamps.append((entered, now_ns))
         while len(stamps) > 1 and stamps[1][0] <= self.items_out:
             stamps.popleft()
 
@@ -359,7 +373,7 @@ class ConflatingLane(DataLane):
         if end > self.limit - self.capacity and self._conflate(key, slot, end, message, weight):
             return CONFLATED
         delivery = super().tell(message, weight)
-        if delivery is ACCEPTED and self.items and self.items[-1][0] is message:
+        if delivery is ACCEPTED and self.items and self.items[-1][0] is message and self.items[-1][1] == weight:
             self._open_slot(key, message, weight)
         return delivery
 
@@ -373,9 +387,16 @@ class ConflatingLane(DataLane):
         self.entered += grown
         self.conflated += weight - grown
         # Ends of later slots are now too small by `grown`: they count as spent early and are not merged into, which
-        # costs room and never order.
+        # costs room and never order. Too large would let a spent slot swallow a message.
+        if grown < 0:
+            self.slots.clear()
         self.slots[key] = (slot, end + grown)
         return True
+
+    def _turn_away(self, message: Any, ticks: int) -> None:
+        super()._turn_away(message, ticks)
+        if self.rows is not None:
+            self.slots.clear()  # a mark may stand there now
 
     def _open_slot(self, key: Hashable, message: Any, weight: int) -> None:
         slot = [message, weight]

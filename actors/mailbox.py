@@ -89,6 +89,11 @@ class Fail:
 Plain = Block | DropOldest | DropNewest | Fail
 
 
+def _check_otherwise(_: object, __: object, value: Any) -> None:
+    if not isinstance(value, Plain):
+        raise SpecError(f"Conflate's otherwise is Block(), DropOldest(), DropNewest() or Fail(); not {value!r}")
+
+
 @attrs.frozen
 class Conflate:
     """One slot a key: a newer message is merged into the queued one, at the queued one's place.
@@ -97,35 +102,45 @@ class Conflate:
     """
 
     merge: Merge
-    otherwise: Plain = attrs.field(kw_only=True, validator=attrs.validators.instance_of(Plain))
+    otherwise: Plain = attrs.field(kw_only=True, validator=_check_otherwise)
 
     def __attrs_post_init__(self) -> None:
         if not callable(getattr(self.merge, "key", None)) or not callable(getattr(self.merge, "merge", None)):
-            raise SpecError(f"Conflate needs an object with key(message) and merge(older, newer), not {self.merge!r}")
+            raise SpecError(f"Conflate needs an object with key(message) and merge(older, newer); not {self.merge!r}")
 
 
 Overflow = Plain | Conflate
 
 
+def _check_capacity(_: object, __: object, value: Any) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 1 << 40:
+        raise SpecError(f"a mailbox's capacity is a number of ticks, at least 1; not {value!r}")
+
+
+def _check_overflow(_: object, __: object, value: Any) -> None:
+    if not isinstance(value, Overflow):
+        raise SpecError(
+            f"a mailbox's overflow is Block(), DropOldest(), DropNewest(), Fail() or Conflate(...); not {value!r}"
+        )
+
+
+def _check_rows(_: object, __: object, value: Any) -> None:
+    if value is not None and not all(callable(getattr(value, name, None)) for name in ("floor", "ceiling", "skipped")):
+        raise SpecError(
+            f"rows has floor(batch, rows), ceiling(batch, rows) and skipped(mark, lost), or is None; not {value!r}"
+        )
+
+
 @attrs.frozen
 class Mailbox:
-    """A bounded mailbox: `capacity` in ticks, and what happens beyond it. There is no default for either."""
+    """A bounded mailbox: `capacity` in ticks, and what happens beyond it. There is no default for either.
 
-    capacity: int = attrs.field()
-    overflow: Overflow = attrs.field()
-    rows: Rows | None = None
+    `rows` says how a batch may be cut; without it a message is kept whole or not at all.
+    """
 
-    @capacity.validator
-    def _check_capacity(self, _: object, value: object) -> None:
-        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 1 << 40:
-            raise SpecError(f"a mailbox's capacity is a number of ticks, at least 1; not {value!r}")
-
-    @overflow.validator
-    def _check_overflow(self, _: object, value: object) -> None:
-        if not isinstance(value, Overflow):
-            raise SpecError(
-                f"a mailbox's overflow is Block(), DropOldest(), DropNewest(), Fail() or Conflate(...); not {value!r}"
-            )
+    capacity: int = attrs.field(validator=_check_capacity)
+    overflow: Overflow = attrs.field(validator=_check_overflow)
+    rows: Rows | None = attrs.field(default=None, validator=_check_rows)
 
 
 @attrs.frozen
@@ -164,10 +179,9 @@ class MailboxStats:
     control_handled: int = 0
     control_dropped: int = 0
     control_queued: int = 0
+    control_in_handler: int = 0
 
     @property
     def unaccounted(self) -> int:
         """What conservation leaves over: 0, always."""
-        return (
-            self.received - self.delivered - self.conflated - self.dropped.total - self.queued - self.in_handler
-        )
+        return self.received - self.delivered - self.conflated - self.dropped.total - self.queued - self.in_handler

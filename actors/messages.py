@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import attrs
 
 from .errors import AskLost, AskRefused
+from .mailbox import Delivery
 from .reason import Reason
 
 if TYPE_CHECKING:
-    from .cell import ActorCell
+    from .life import Life
 
 R = TypeVar("R")
 
@@ -37,6 +38,11 @@ class Request(Generic[R]):
         if not future.done():
             future.set_exception(error)
 
+    def lose(self, path: str, why: str) -> None:
+        """Answer that there will be none, if anybody asked (the runtime's)."""
+        if getattr(self, "_answer", None) is not None:
+            self.fail(AskLost(path, describe(self), why))
+
     def _future(self) -> "asyncio.Future[R]":
         future: asyncio.Future[R] | None = getattr(self, "_answer", None)
         if future is None:
@@ -56,8 +62,8 @@ def describe(message: object) -> str:
 
 def lose(message: object, path: str, why: str) -> None:
     """Tell who asked that `message` will not be answered, if it is a request."""
-    if isinstance(message, Request) and getattr(message, "_answer", None) is not None:
-        message.fail(AskLost(path, describe(message), why))
+    if isinstance(message, Request):
+        message.lose(path, why)
 
 
 @attrs.frozen
@@ -72,38 +78,39 @@ class Down:
 class Timer:
     """A message to come. Ends with the life that set it; once `cancel` returned it will not arrive."""
 
-    __slots__ = ("_alarm", "_cell", "_due_ns", "_interval_ns", "_message", "_queued", "active", "missed")
+    __slots__ = ("_alarm", "_due_ns", "_interval_ns", "_life", "_message", "_queued", "active", "missed")
 
-    def __init__(self, cell: "ActorCell", delay_ns: int, interval_ns: int, message: Any) -> None:
-        self._cell = cell
+    def __init__(self, life: "Life", delay_ns: int, interval_ns: int, message: Any) -> None:
+        clock = life.cell.clock
+        self._life = life
         self._message = message
         self._interval_ns = interval_ns  # 0: once
-        self._due_ns = cell.clock.monotonic_ns() + delay_ns
+        self._due_ns = clock.monotonic_ns() + delay_ns
         self._queued = False
         self.active = True
         self.missed = 0  # ticks of `every` that came while the former one was still waiting to be handled
-        self._alarm = cell.clock.call_at(self._due_ns, self._ring)
+        self._alarm = clock.call_at(self._due_ns, self._ring)
 
     def cancel(self) -> None:
         """Forget it."""
         self.active = False
         self._alarm.cancel()
-        self._cell.timers.discard(self)
+        self._life.timers.discard(self)
 
     def _ring(self) -> None:
+        clock = self._life.cell.clock
         if self._queued:
             self.missed += 1
-        elif self._cell.tell_timer(self):
-            self._queued = True
-        else:  # the control lane is full: a timer waits, it is not lost
-            self._alarm = self._cell.clock.call_at(self._cell.clock.monotonic_ns() + _RETRY_NS, self._ring)
+        elif self._life.cell.tell_control(self) is Delivery.FULL:  # a timer waits, it is not lost
+            self._alarm = clock.call_at(clock.monotonic_ns() + _RETRY_NS, self._ring)
             return
+        else:
+            self._queued = True
         if self._interval_ns:
-            now_ns = self._cell.clock.monotonic_ns()
-            behind = (now_ns - self._due_ns) // self._interval_ns
+            behind = (clock.monotonic_ns() - self._due_ns) // self._interval_ns
             self.missed += behind
             self._due_ns += (behind + 1) * self._interval_ns  # on the grid: no drift, no burst after a stall
-            self._alarm = self._cell.clock.call_at(self._due_ns, self._ring)
+            self._alarm = clock.call_at(self._due_ns, self._ring)
 
     def take(self, handle: Callable[[Any], Any]) -> Any:
         """Hand the message to `handle` if it is still wanted (the runtime's, when it leaves the control lane)."""
@@ -112,7 +119,7 @@ class Timer:
             return None
         if not self._interval_ns:
             self.active = False
-            self._cell.timers.discard(self)
+            self._life.timers.discard(self)
         return handle(self._message)
 
 

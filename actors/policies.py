@@ -28,7 +28,7 @@ class Backoff:
 
     def __attrs_post_init__(self) -> None:
         if not 0 < self.base_s <= self.ceiling_s < float("inf"):
-            raise SpecError(f"Backoff needs 0 < base_s <= ceiling_s, not base_s={self.base_s}, ceiling_s={self.ceiling_s}")
+            raise SpecError(f"Backoff needs 0 < base_s <= ceiling_s; not {self.base_s!r}, {self.ceiling_s!r}")
 
     def delay_s(self, attempt: int, random: Random) -> float:
         """How long to wait before try number `attempt` (from 0), in seconds."""

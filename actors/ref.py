@@ -145,7 +145,6 @@ def _refuse_circle(asker: "ActorCell | None", target: "ActorCell", request: Requ
                 frontier.append(other)
 
 
-
 class SupervisorRef(Protocol):
     """What others may do with a supervisor, in OTP's words. `System.supervisor` finds it."""
 

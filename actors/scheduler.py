@@ -38,6 +38,7 @@ class Scheduler:
     __slots__ = (
         "_burst_ends_ns",
         "_depth",
+        "_handed",
         "_loop",
         "_random",
         "_scheduled",
@@ -58,6 +59,7 @@ class Scheduler:
         self.burst = 0  # the epoch while hand-off is allowed, else 0
         self._burst_ends_ns = 0
         self._depth = 0
+        self._handed: ActorCell | None = None  # the last one in this read callback
         self._random = random
         self._scheduled = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -109,11 +111,15 @@ class Scheduler:
     def end_read(self) -> None:
         """The read callback ends."""
         self.burst = 0
+        if self._handed is not None:
+            # Nobody is handed anything after 1 ms, so who blocked the loop is the last one that was.
+            self._handed.check_blocked(self.monotonic_ns() - self._burst_ends_ns + TURN_NS)
+            self._handed = None
 
     def hand_off(self, cell: "ActorCell") -> None:
         """Let `cell` handle its one message now, or in its turn: see "Hand-off" in docs/guarantees.md."""
         if (
-            self.burst == 0
+            not self.burst
             or cell.handed == self.burst
             or self._depth >= HAND_OFF_DEPTH
             or self.monotonic_ns() >= self._burst_ends_ns
@@ -121,6 +127,7 @@ class Scheduler:
             self.enqueue(cell)
             return
         cell.handed = self.burst
+        self._handed = cell
         current, self.current = self.current, cell
         self._depth += 1
         try:

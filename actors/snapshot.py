@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .cell import ActorCell, Leak, State
+from .cell import ActorCell
 from .clock import NS
 from .collector import GcPauses
+from .life import Leak, State
 from .mailbox import MailboxStats
 
 if TYPE_CHECKING:
@@ -89,24 +90,30 @@ def _supervisor(cell: "SupervisorCell") -> SupervisorNode:
         for id, child in cell.children.items()
     )
     return SupervisorNode(
-        cell.path, cell.state, cell.life, cell.restarts, cell.spec.strategy, cell.waits_on(), tuple(cell.history),
+        cell.path,
+        cell.state,
+        cell.lives,
+        cell.restarts,
+        cell.spec.strategy,
+        cell.waits_on(),
+        tuple(cell.history),
         children,
     )
 
 
 def _actor(cell: ActorCell, restarting: bool) -> ActorNode:
-    if cell.state is State.VACANT:
+    if cell.life is None:
         state = "restarting" if restarting else "vacant"
     else:
-        state = "suspended" if cell.state is State.RUNNING and cell.task is not None else cell.state.value
+        state = "suspended" if cell.state is State.RUNNING and cell.life.task is not None else cell.state.value
     return ActorNode(
-        cell.path, state, cell.life, cell.restarts, _source(cell), cell.waits_on(), cell.stats(), tuple(cell.history)
+        cell.path, state, cell.lives, cell.restarts, _source(cell), cell.waits_on(), cell.stats(), tuple(cell.history)
     )
 
 
 def _source(cell: ActorCell) -> str:
     """`file:line` of the class that lives there, or of what makes it."""
-    made = type(cell.actor) if cell.actor is not None else cell.spec.start
+    made = type(cell.life.actor) if cell.life is not None and cell.life.actor is not None else cell.spec.start
     try:
         return f"{inspect.getsourcefile(made)}:{inspect.getsourcelines(made)[1]}"
     except (OSError, TypeError):

@@ -6,9 +6,9 @@ Values only. A specification that cannot work is refused here, where it is writt
 import math
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
@@ -16,6 +16,8 @@ from .actor import Actor
 from .errors import SpecError
 from .mailbox import Mailbox
 from .policies import Backoff, NoDelay
+
+K = TypeVar("K", bound=StrEnum)
 
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")
 
@@ -52,35 +54,83 @@ class AutoShutdown(StrEnum):
     ALL_SIGNIFICANT = "all_significant"
 
 
-def _check_id(owner: object, _: object, value: object) -> None:
+def _one_of(kind: type[K], what: str, value: Any) -> K:
+    try:
+        return kind(value)
+    except ValueError:
+        raise SpecError(f"{what} is one of {', '.join(kind)}; not {value!r}") from None
+
+
+def _strategy(value: str) -> RestartStrategy:
+    return _one_of(RestartStrategy, "strategy", value)
+
+
+def _restart(value: str) -> Restart:
+    return _one_of(Restart, "restart", value)
+
+
+def _auto_shutdown(value: str) -> AutoShutdown:
+    return _one_of(AutoShutdown, "auto_shutdown", value)
+
+
+def _shutdown(value: float | str) -> float | Shutdown:
+    if isinstance(value, str):
+        return _one_of(Shutdown, "shutdown (where it is not a number of seconds)", value)
+    if not _is_seconds(value):
+        raise SpecError(f"shutdown is a number of seconds above 0, brutal_kill or infinity; not {value!r}")
+    return float(value)
+
+
+def _children(value: Iterable["ChildSpec | Supervisor"]) -> tuple["ChildSpec | Supervisor", ...]:
+    if not _is_a(value, Iterable):
+        raise SpecError(f"children is a sequence of ChildSpec and Supervisor; not {value!r}")
+    return tuple(value)
+
+
+def _is_a(value: object, kind: Any) -> bool:
+    return isinstance(value, kind)
+
+
+def _is_seconds(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+
+
+def _check_id(_: object, __: object, value: Any) -> None:
     if not isinstance(value, str) or not _ID.fullmatch(value):
         raise SpecError(f"an id is letters, digits and _ . : - (no slash); not {value!r}")
 
 
-def _one_of(kind: type[StrEnum], what: str) -> Callable[[Any], Any]:
-    def convert(value: Any) -> Any:
-        try:
-            return kind(value)
-        except ValueError:
-            raise SpecError(f"{what} is one of {', '.join(kind)}; not {value!r}") from None
-
-    return convert
+def _check_start(spec: "ChildSpec", _: object, value: Any) -> None:
+    if not callable(value):
+        raise SpecError(f"{spec.id}: start is a factory that returns a new actor for each life; not {value!r}")
 
 
-def _seconds(value: object, what: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise SpecError(f"{what} is a number of seconds above 0; not {value!r}")
+def _check_mailbox(spec: "ChildSpec", _: object, value: Any) -> None:
+    if not isinstance(value, Mailbox):
+        raise SpecError(f"{spec.id}: mailbox is a Mailbox(capacity, overflow); not {value!r}")
 
 
-def _shutdown(value: Any) -> float | Shutdown:
-    if isinstance(value, str):
-        kind: Shutdown = _one_of(Shutdown, "shutdown (or a number of seconds)")(value)
-        return kind
-    _seconds(value, "shutdown")
-    return float(value)
+def _check_seconds(spec: "ChildSpec | Supervisor", field: "attrs.Attribute[Any]", value: Any) -> None:
+    if not _is_seconds(value):
+        raise SpecError(f"{spec.id}: {field.name} is a number of seconds above 0; not {value!r}")
 
 
-def _check_common(spec: "ChildSpec | Supervisor") -> None:
+def _check_flag(spec: "ChildSpec | Supervisor", field: "attrs.Attribute[Any]", value: Any) -> None:
+    if not isinstance(value, bool):  # a configuration's "no" would be true
+        raise SpecError(f"{spec.id}: {field.name} is True or False; not {value!r}")
+
+
+def _check_intensity(spec: "Supervisor", _: object, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise SpecError(f"{spec.id}: intensity is a number of restarts, 0 or more; not {value!r}")
+
+
+def _check_delay(spec: "Supervisor", _: object, value: Any) -> None:
+    if not isinstance(value, NoDelay | Backoff):
+        raise SpecError(f"{spec.id}: delay is NoDelay() or Backoff(...); not {value!r}")
+
+
+def _check_significant(spec: "ChildSpec | Supervisor") -> None:
     if spec.significant and spec.restart is Restart.PERMANENT:
         raise SpecError(f"{spec.id}: a significant child cannot be permanent (it would be restarted, not missed)")
 
@@ -95,21 +145,16 @@ class ChildSpec:
     """
 
     id: str = attrs.field(validator=_check_id)
-    start: Callable[..., Actor[Any]] = attrs.field()
-    mailbox: Mailbox = attrs.field()
-    restart: Restart = attrs.field(default=Restart.PERMANENT, converter=_one_of(Restart, "restart"))
+    start: Callable[..., Actor[Any]] = attrs.field(validator=_check_start)
+    mailbox: Mailbox = attrs.field(validator=_check_mailbox)
+    restart: Restart = attrs.field(default=Restart.PERMANENT, converter=_restart)
     shutdown: float | Shutdown = attrs.field(default=5.0, converter=_shutdown)
-    significant: bool = False
-    start_timeout_s: float = attrs.field(default=30.0)
-    hand_off: bool = False
+    significant: bool = attrs.field(default=False, validator=_check_flag)
+    start_timeout_s: float = attrs.field(default=30.0, validator=_check_seconds)
+    hand_off: bool = attrs.field(default=False, validator=_check_flag)
 
     def __attrs_post_init__(self) -> None:
-        if not callable(self.start):
-            raise SpecError(f"{self.id}: start is a factory that returns a new actor for each life; not {self.start!r}")
-        if not isinstance(self.mailbox, Mailbox):
-            raise SpecError(f"{self.id}: mailbox is a Mailbox(capacity, overflow); not {self.mailbox!r}")
-        _seconds(self.start_timeout_s, f"{self.id}: start_timeout_s")
-        _check_common(self)
+        _check_significant(self)
 
 
 @attrs.frozen
@@ -120,27 +165,18 @@ class Supervisor:
     `shutdown`, and leaves it to its own supervisor. `delay` waits before a restart.
     """
 
-    children: tuple["ChildSpec | Supervisor", ...] = attrs.field(converter=tuple)
-    strategy: RestartStrategy = attrs.field(
-        default=RestartStrategy.ONE_FOR_ONE, converter=_one_of(RestartStrategy, "strategy")
-    )
-    intensity: int = attrs.field(default=1)
-    period_s: float = attrs.field(default=5.0)
+    children: tuple["ChildSpec | Supervisor", ...] = attrs.field(converter=_children)
+    strategy: RestartStrategy = attrs.field(default=RestartStrategy.ONE_FOR_ONE, converter=_strategy)
+    intensity: int = attrs.field(default=1, validator=_check_intensity)
+    period_s: float = attrs.field(default=5.0, validator=_check_seconds)
     id: str = attrs.field(default="root", validator=_check_id, kw_only=True)
-    restart: Restart = attrs.field(default=Restart.PERMANENT, converter=_one_of(Restart, "restart"), kw_only=True)
+    restart: Restart = attrs.field(default=Restart.PERMANENT, converter=_restart, kw_only=True)
     shutdown: float | Shutdown = attrs.field(default=Shutdown.INFINITY, converter=_shutdown, kw_only=True)
-    significant: bool = attrs.field(default=False, kw_only=True)
-    auto_shutdown: AutoShutdown = attrs.field(
-        default=AutoShutdown.NEVER, converter=_one_of(AutoShutdown, "auto_shutdown"), kw_only=True
-    )
-    delay: NoDelay | Backoff = attrs.field(factory=NoDelay, kw_only=True)
+    significant: bool = attrs.field(default=False, validator=_check_flag, kw_only=True)
+    auto_shutdown: AutoShutdown = attrs.field(default=AutoShutdown.NEVER, converter=_auto_shutdown, kw_only=True)
+    delay: NoDelay | Backoff = attrs.field(factory=NoDelay, validator=_check_delay, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        if isinstance(self.intensity, bool) or not isinstance(self.intensity, int) or self.intensity < 0:
-            raise SpecError(f"{self.id}: intensity is a number of restarts, 0 or more; not {self.intensity!r}")
-        _seconds(self.period_s, f"{self.id}: period_s")
-        if not isinstance(self.delay, NoDelay | Backoff):
-            raise SpecError(f"{self.id}: delay is NoDelay() or Backoff(...); not {self.delay!r}")
         for child in self.children:
             check_child(self, child)
         doubles = [id for id, count in Counter(child.id for child in self.children).items() if count > 1]
@@ -150,7 +186,7 @@ class Supervisor:
             template = self.children[0] if len(self.children) == 1 else None
             if not isinstance(template, ChildSpec):
                 raise SpecError(f"{self.id}: simple_one_for_one needs exactly one ChildSpec as its template")
-        _check_common(self)
+        _check_significant(self)
 
 
 def check_child(supervisor: Supervisor, child: object) -> None:
@@ -162,3 +198,9 @@ def check_child(supervisor: Supervisor, child: object) -> None:
             f"{supervisor.id}/{child.id}: a significant child needs a supervisor with "
             "auto_shutdown any_significant or all_significant"
         )
+
+
+def check_root(root: object) -> None:
+    """Whether `root` may be a system's; raises `SpecError`."""
+    if not isinstance(root, Supervisor):
+        raise SpecError(f"a system's root is a Supervisor; not {root!r}")

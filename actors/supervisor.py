@@ -1,28 +1,31 @@
 """Erlang/OTP's supervisor: starts children in order, restarts them by its strategy, gives up beyond its intensity, and
 stops them in reverse.
 
-    start      children in order; one fails: those before it are stopped in reverse, and the supervisor fails
-    child ends permanent: restart; transient: restart after `killed` or an error; temporary: forget it
-    restart    one_for_one that child; rest_for_one it and those after it; one_for_all all; counted, also when it fails
-    give up    more than `intensity` restarts in `period_s`: stop all children, end with `shutdown`
+    start       children in order; one fails: those before it are stopped in reverse, and the supervisor fails
+    child ends  permanent: restart; transient: restart after `killed` or an error; temporary: forget it
+    restart     one_for_one that child; rest_for_one it and those after it; one_for_all all: stopped in reverse, started
+                in order, now or after `delay`. Counted; a start that fails is counted and tried again
+    give up     more than `intensity` restarts in `period_s`: stop all children, end with `shutdown`
     significant a child that ended by itself and is not restarted may end the supervisor (`auto_shutdown`)
-    stop       children in reverse, each with its own `shutdown`; a simple_one_for_one's all at once
+    stop        children in reverse, each with its own `shutdown`; a simple_one_for_one's all at once
 
-Endings and commands are served one at a time, by one task that lives while there are any. Questions (`which_children`,
-`count_children`) and the wish to stop are heard at once, also while that task waits for a child.
+Endings, commands and restarts that are due are served one at a time, in order, by one task that lives while there are
+any; a delay keeps nobody waiting. Questions (`which_children`, `count_children`) and the wish to stop are heard at
+once, also while that task waits for a child to start.
 """
 
 import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import attrs
 
 from .actor import Ignore
-from .cell import HISTORY, ActorCell, State
-from .clock import NS
+from .cell import HISTORY, ActorCell
+from .clock import NS, Alarm, settle
 from .errors import (
     AlreadyPresent,
     AlreadyStarted,
@@ -33,6 +36,7 @@ from .errors import (
     StartFailed,
     UnknownActor,
 )
+from .life import State
 from .reason import KILLED, SHUTDOWN, Exit, Reason
 from .ref import ActorRef, caller
 from .spec import AutoShutdown, ChildSpec, Restart, RestartStrategy, Shutdown, Supervisor, check_child
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("ticktree.actors")
 
 T = TypeVar("T")
+Child: TypeAlias = "ActorCell | SupervisorCell"
 
 
 @attrs.frozen
@@ -77,53 +82,47 @@ class SupervisorCell:
         self.system, self.parent, self.spec, self.path = system, parent, spec, path
         self.clock = system.clock
         self.state = State.VACANT
-        self.life = 0
+        self.lives = 0
         self.restarts = 0
         self.overran = False
         self.history: deque[str] = deque(maxlen=HISTORY)
         self.last_reason: Reason | None = None
-        self.children: dict[str, ActorCell | SupervisorCell] = {}
-        self.restarting: set[str] = set()  # ids whose restart is under way
-        self._places: dict[str, ActorCell | SupervisorCell] = {}  # also of children that were deleted: refs stay valid
+        self.restarting: dict[str, Alarm | None] = {}  # ids to be started again; the alarm is with whose turn it is
+        self._is_simple = spec.strategy is RestartStrategy.SIMPLE_ONE_FOR_ONE
+        # The places of `spec.children` outlast their deletion: the next life has them again, so refs stay valid.
+        self._specified = {} if self._is_simple else {child.id: self._place(child) for child in spec.children}
+        self.children: dict[str, Child] = dict(self._specified)
         self._restarted_ns: deque[int] = deque()
-        self._lives: deque[str] = deque(maxlen=HISTORY)
+        self._endings: deque[str] = deque(maxlen=HISTORY)  # of children
         self._unserved: deque[Callable[[], Coroutine[Any, Any, None]]] = deque()
-        self._ended_children: dict[int, None] = {}  # by identity: ended by themselves, not served yet
+        self._unserved_endings: set[Child] = set()
+        self._commands: dict[asyncio.Future[Any], None] = {}  # to be answered whatever happens
         self._task: asyncio.Task[None] | None = None
-        self._pause: asyncio.Future[None] | None = None
+        self._pause: asyncio.Future[None] | None = None  # of that task, while it waits for a child to start
         self._started: asyncio.Future[None] | None = None
         self._ended: asyncio.Future[None] | None = None
+        self._deadline: Alarm | None = None
         self._stopping: Reason | None = None
         self._drain = False
         self._next_id = 0
-        self._commands: dict[asyncio.Future[Any], None] = {}  # of `_command`, to be answered whatever happens
-        if spec.strategy is not RestartStrategy.SIMPLE_ONE_FOR_ONE:
-            for child in spec.children:
-                self.children[child.id] = self._place(child)
 
-    def _place(self, spec: ChildSpec | Supervisor) -> "ActorCell | SupervisorCell":
-        known = self._places.get(spec.id)
-        if known is not None and known.spec == spec:
-            return known
+    def _place(self, spec: ChildSpec | Supervisor) -> Child:
         path = spec.id if self.parent is None else f"{self.path}/{spec.id}"
-        place: ActorCell | SupervisorCell
         if isinstance(spec, Supervisor):
-            place = SupervisorCell(self.system, self, spec, path)
-        else:
-            place = ActorCell(self.system, self, spec, path)
-        if self.spec.strategy is not RestartStrategy.SIMPLE_ONE_FOR_ONE:
-            self._places[spec.id] = place
-        return place
+            return SupervisorCell(self.system, self, spec, path)
+        return ActorCell(self.system, self, spec, path)
 
-    # --- life, as the parent sees it (the same four calls as a cell's) -----------------------------------------
+    # --- life, as the parent sees it (the same calls as a cell's) ----------------------------------------------
 
     def start(self) -> "asyncio.Future[None] | None":
         """Begin a life: start the children in order. A future; it raises `StartFailed`."""
-        assert self.state is State.VACANT
-        self.life += 1
+        assert self.state is State.VACANT, f"{self.path} lives already"
+        self.lives += 1
         self.state = State.STARTING
-        self._stopping, self._drain = None, False
+        self._drain = False
         self._restarted_ns.clear()
+        self._endings.clear()
+        self.children = dict(self._specified)
         self._started = asyncio.get_running_loop().create_future()
         self._serve(self._start_all)
         return self._started
@@ -132,17 +131,19 @@ class SupervisorCell:
         """End this life: stop the children in reverse. A future for its end, None when there is no life."""
         if self.state is State.VACANT:
             return None
-        self._ended = self._ended or asyncio.get_running_loop().create_future()
-        ended = self._ended
+        loop = asyncio.get_running_loop()
+        ended = self._ended = self._ended or loop.create_future()
         self._drain = drain
         if not isinstance(self.spec.shutdown, Shutdown):
-            due_ns = self.clock.monotonic_ns() + round(self.spec.shutdown * NS)
-            alarm = self.clock.call_at(due_ns, self._stop_overran)
-            ended.add_done_callback(lambda _: alarm.cancel())
+            self._set_deadline(self.spec.shutdown)
         elif self.spec.shutdown is Shutdown.BRUTAL_KILL:
-            self.kill()
+            loop.call_soon(self.kill)  # not within this call: it may come from a handler below
         self._want_stop(SHUTDOWN)
         return ended
+
+    def _set_deadline(self, seconds: float) -> None:
+        if self._deadline is None:
+            self._deadline = self.clock.call_at(self.clock.monotonic_ns() + round(seconds * NS), self._stop_overran)
 
     def _stop_overran(self) -> None:
         self.overran = True
@@ -151,10 +152,10 @@ class SupervisorCell:
 
     def kill(self) -> None:
         """Kill every life below, at once."""
-        for child in reversed(self.children.values()):
-            child.kill()
         if self.state is not State.VACANT:
             self._want_stop(KILLED)
+        for child in reversed(self.children.values()):
+            child.kill()
 
     def cut_drain(self) -> None:
         """Do not handle what is still queued."""
@@ -163,10 +164,8 @@ class SupervisorCell:
             child.cut_drain()
 
     def close(self) -> None:
-        """Nobody will live below again."""
-        for child in self._places.values():
-            child.close()
-        for child in self.children.values():
+        """Nobody will live below again, unless this is started anew."""
+        for child in (*self.children.values(), *self._specified.values()):
             child.close()
 
     def announce_drain(self) -> None:
@@ -175,66 +174,56 @@ class SupervisorCell:
             child.announce_drain()
 
     def waits_on(self) -> str:
-        """What the supervisor is waiting for."""
-        return ", ".join(f"restart of {id}" for id in self.restarting)
+        """Whose start, or restart, is under way or due."""
+        return ", ".join(
+            f"{'restart' if id in self.restarting else 'start'} of {id}"
+            for id, child in self.children.items()
+            if id in self.restarting or child.state is State.STARTING
+        )
 
     # --- the task that serves ----------------------------------------------------------------------------------
 
     def _serve(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._unserved.append(work)
+        self._ensure_task()
+
+    def _ensure_task(self) -> None:
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._work(), name=self.path)
             self._task.add_done_callback(self._worked)
 
     async def _work(self) -> None:
-        while self._unserved or self._stopping is not None:
+        try:
+            while self._unserved and self._stopping is None:
+                try:
+                    await self._unserved.popleft()()
+                except _StopWanted:
+                    break
+                if self._unserved:
+                    await asyncio.sleep(0)  # many may end at once; others want their turn, too
             if self._stopping is not None:
                 await self._terminate()
-                return
-            try:
-                await self._unserved.popleft()()
-            except _StopWanted:
-                continue
+        finally:
+            self._task = None  # here and not when the loop tells: what comes in between needs a new task
 
     def _worked(self, task: "asyncio.Task[None]") -> None:
-        self._task = None
-        if not task.cancelled() and (error := task.exception()) is not None:
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if error is not None:
             self.system.broken(self.path, error)
-        elif self._unserved and self.state is not State.VACANT:
-            self._serve(self._unserved.popleft())
 
     def _want_stop(self, reason: Reason) -> None:
-        """Stop as soon as what is under way lets go; waits for children that start, or for a delay, are left."""
-        if self._stopping is None:
+        """Stop as soon as what is under way lets go. Starting children are not waited for; who asked is told."""
+        if self._stopping is None or (self._stopping is SHUTDOWN and reason is KILLED):
             self._stopping = reason
-            self._resume()
-            if self._task is None:
-                self._serve(_nothing)
-
-    def _resume(self) -> None:
-        if self._pause is not None and not self._pause.done():
-            self._pause.set_result(None)
-
-    async def _wait(self, future: "asyncio.Future[None]") -> None:
-        """Wait for `future`, or leave with `_StopWanted`."""
-        pause = self._pause = asyncio.get_running_loop().create_future()
-        future.add_done_callback(lambda _: pause.done() or pause.set_result(None))
-        if self._stopping is None:
-            await pause
-        self._pause = None
-        if self._stopping is not None:
-            raise _StopWanted
-        future.result()
+        if self._pause is not None:
+            settle(self._pause)
+        self._refuse_commands()
+        self._ensure_task()
 
     # --- starting ----------------------------------------------------------------------------------------------
 
     async def _start_all(self) -> None:
         """The first thing a life does."""
-        if self.spec.strategy is not RestartStrategy.SIMPLE_ONE_FOR_ONE:
-            self.children = {child.id: self._place(child) for child in self.spec.children}
-            for place in self._places.values():
-                if place not in self.children.values():  # added by start_child in a former life: gone, as in OTP
-                    place.close()
         try:
             for child in tuple(self.children.values()):
                 await self._start_child(child)
@@ -244,188 +233,225 @@ class SupervisorCell:
             return
         started, self._started = self._started, None
         self.state = State.RUNNING
-        if started is not None and not started.done():
-            started.set_result(None)
+        if started is not None:
+            settle(started)
 
-    async def _start_child(self, child: "ActorCell | SupervisorCell") -> None:
+    async def _start_child(self, child: Child) -> None:
         """Start one child and wait until it runs. An ignored one stays specified, unless it is temporary."""
         if self._stopping is not None:
             raise _StopWanted
-        self._ended_children.pop(id(child), None)
+        self._unserved_endings.discard(child)
         try:
             starting = child.start()
             if starting is not None:
-                try:
-                    await self._wait(starting)
-                except _StopWanted:
-                    starting.add_done_callback(_look_at)
-                    raise
+                await self._wait(starting)
         except Ignore:
             child.close()
-            if child.spec.restart is Restart.TEMPORARY:
+            if child.spec.restart is Restart.TEMPORARY or self._is_simple:
                 self._forget(child)
 
-    def _forget(self, child: "ActorCell | SupervisorCell") -> None:
+    async def _wait(self, starting: "asyncio.Future[None]") -> None:
+        """Wait until a child has started, or leave it behind with `_StopWanted`."""
+        pause = self._pause = asyncio.get_running_loop().create_future()
+        starting.add_done_callback(partial(settle, pause))
+        starting.add_done_callback(_look_at)  # perhaps nobody else will
+        if self._stopping is None:
+            await pause
+        self._pause = None
+        if self._stopping is not None:
+            raise _StopWanted
+        starting.result()
+
+    def _forget(self, child: Child) -> None:
         child.close()
-        self.children.pop(_id_of(child), None)
-        self._ended_children.pop(id(child), None)
+        self._unserved_endings.discard(child)
+        if self.children.get(_id_of(child)) is child:
+            del self.children[_id_of(child)]
 
     # --- a child ended by itself -------------------------------------------------------------------------------
 
-    def child_ended(self, child: "ActorCell | SupervisorCell") -> None:
-        """Called by the child, once a life, when it has ended for whatever reason."""
-        self._ended_children[id(child)] = None
+    def child_ended(self, child: Child) -> None:
+        """Called by the child, once a life that ran, when it has ended for whatever reason."""
         if self._stopping is None:
-            self._serve(lambda: self._serve_ending(child))
+            self._unserved_endings.add(child)
+            self._serve(partial(self._serve_ending, child))
 
-    async def _serve_ending(self, child: "ActorCell | SupervisorCell") -> None:
-        if id(child) not in self._ended_children or child.state is not State.VACANT:
+    async def _serve_ending(self, child: Child) -> None:
+        if child not in self._unserved_endings:
             return  # stopped or started again by what was served before
-        del self._ended_children[id(child)]
+        self._unserved_endings.discard(child)
         reason = child.last_reason or SHUTDOWN
-        self._lives.append(f"{child.path} {child.history[-1] if child.history else reason}")
+        self._endings.append(f"{child.path} {child.history[-1]}")
         if _restarts(child.spec.restart, reason):
             await self._restart(child)
             return
-        significant = child.spec.significant
-        if child.spec.restart is Restart.TEMPORARY or self.spec.strategy is RestartStrategy.SIMPLE_ONE_FOR_ONE:
+        if child.spec.restart is Restart.TEMPORARY or self._is_simple:
             self._forget(child)
         else:
             child.close()
-        if significant and self._is_last_significant():
+        if child.spec.significant and self._ends_with_it():
             log.info("%s: significant child %s ended (%s): shutting down", self.path, child.path, reason)
             self._want_stop(SHUTDOWN)
 
-    def _is_last_significant(self) -> bool:
+    def _ends_with_it(self) -> bool:
+        """Whether the end of a significant child ends the supervisor."""
         if self.spec.auto_shutdown is AutoShutdown.ANY_SIGNIFICANT:
             return True
-        return not any(
-            child.spec.significant and child.state is not State.VACANT for child in self.children.values()
-        )
+        return not any(child.spec.significant and self._lives_on(child) for child in self.children.values())
 
-    async def _restart(self, child: "ActorCell | SupervisorCell") -> None:
-        """Restart `child` and who goes with it, until all run, the intensity is exceeded or a stop is wanted."""
-        while True:
-            self._count_restart()
-            child.restarts += 1
-            self.restarting.add(_id_of(child))
-            try:
-                await self._delay()
-                for other in await self._stop_group(child):
-                    child = other
-                    await self._start_child(other)
-                return
-            except StartFailed as error:
-                self._lives.append(f"{child.path} {error}")
-                log.warning("%s", error)
-            finally:
-                self.restarting.clear()
+    def _lives_on(self, child: Child) -> bool:
+        """Whether `child` lives, or may: its end was not looked at yet, or it is to be started again."""
+        return child.state is not State.VACANT or child in self._unserved_endings or _id_of(child) in self.restarting
 
-    async def _stop_group(self, child: "ActorCell | SupervisorCell") -> "list[ActorCell | SupervisorCell]":
-        """Stop, in reverse, who is restarted together with `child`; who is to be started, in order."""
-        children = list(self.children.values())
-        match self.spec.strategy:
-            case RestartStrategy.ONE_FOR_ONE | RestartStrategy.SIMPLE_ONE_FOR_ONE:
-                return [child]
-            case RestartStrategy.REST_FOR_ONE:
-                group = children[children.index(child) :]
-            case RestartStrategy.ONE_FOR_ALL:
-                group = children
-        for other in reversed(group):
-            await self._stop_child(other)
-            if other is not child and other.spec.restart is Restart.TEMPORARY:
-                self._forget(other)
-        return [other for other in group if self.children.get(_id_of(other)) is other]
+    # --- restarting --------------------------------------------------------------------------------------------
 
-    def _count_restart(self) -> None:
+    async def _restart(self, child: Child) -> None:
+        """Restart `child` and who goes with it; with a delay they are stopped now and started then."""
+        delay_s = self._count_restart(child)
+        if delay_s > 0:
+            await self._stop_group(child)
+            self._start_later(child, delay_s)
+        else:
+            await self._start_group(child)
+
+    def _count_restart(self, child: Child) -> float:
+        """Count one more, and say how long to wait before it; leave with `_StopWanted` when it is one too many."""
         now_ns = self.clock.monotonic_ns()
         self._restarted_ns.append(now_ns)
         while now_ns - self._restarted_ns[0] > self.spec.period_s * NS:
             self._restarted_ns.popleft()
         if len(self._restarted_ns) > self.spec.intensity:
-            error = IntensityExceeded(self.path, self.spec.intensity, self.spec.period_s, tuple(self._lives))
+            error = IntensityExceeded(self.path, self.spec.intensity, self.spec.period_s, tuple(self._endings))
             log.error("%s", error)
             self._want_stop(Reason(Exit.SHUTDOWN, error))
             raise _StopWanted
+        child.restarts += 1
+        self._mark(child)
+        return self.spec.delay.delay_s(len(self._restarted_ns) - 1, self.system.random)
 
-    async def _delay(self) -> None:
-        """Wait as `spec.delay` says; it grows with the restarts in the present period."""
-        seconds = self.spec.delay.delay_s(len(self._restarted_ns) - 1, self.system.random)
-        if seconds > 0:
-            waited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            alarm = self.clock.call_at(
-                self.clock.monotonic_ns() + round(seconds * NS), lambda: waited.done() or waited.set_result(None)
-            )
+    def _start_later(self, child: Child, delay_s: float) -> None:
+        due_ns = self.clock.monotonic_ns() + round(delay_s * NS)
+        start = partial(self._serve, partial(self._start_group, child))
+        self.restarting[_id_of(child)] = self.clock.call_at(due_ns, start)
+
+    async def _start_group(self, child: Child) -> None:
+        """Start `child` and who goes with it. One that fails is tried again, behind whatever waits to be served."""
+        if _id_of(child) not in self.restarting:
+            return  # terminated since it was marked
+        for other in await self._stop_group(child):
             try:
-                await self._wait(waited)
-            finally:
-                alarm.cancel()
+                await self._start_child(other)
+            except StartFailed as error:
+                self._endings.append(f"{other.path} {error}")
+                log.warning("%s", error)
+                self._start_later(other, self._count_restart(other))
+                return
+            self._unmark(other)
+
+    def _group(self, child: Child) -> list[Child]:
+        """Who is restarted together with `child`."""
+        children = list(self.children.values())
+        match self.spec.strategy:
+            case RestartStrategy.ONE_FOR_ONE | RestartStrategy.SIMPLE_ONE_FOR_ONE:
+                return [child]
+            case RestartStrategy.REST_FOR_ONE:
+                return children[children.index(child) :]
+            case RestartStrategy.ONE_FOR_ALL:
+                return children
+
+    async def _stop_group(self, child: Child) -> list[Child]:
+        """Stop, in reverse, who is restarted together with `child`; who is to be started, in order."""
+        group = self._group(child)
+        for other in reversed(group):
+            await self._stop_child(other)
+            if other.spec.restart is Restart.TEMPORARY:
+                self._forget(other)
+            else:
+                self._mark(other)
+        return [other for other in group if other.spec.restart is not Restart.TEMPORARY]
+
+    def _mark(self, child: Child) -> None:
+        """`child` is to be started again; by what is under way, not by an alarm set before."""
+        self._unmark(child)
+        self.restarting[_id_of(child)] = None
+
+    def _unmark(self, child: Child) -> None:
+        alarm = self.restarting.pop(_id_of(child), None)
+        if alarm is not None:
+            alarm.cancel()
 
     # --- stopping ----------------------------------------------------------------------------------------------
 
-    async def _stop_child(self, child: "ActorCell | SupervisorCell") -> None:
+    async def _stop_child(self, child: Child) -> None:
+        ended = self._begin_stop(child)
+        if ended is not None:
+            await ended
+        self._unserved_endings.discard(child)
+
+    def _begin_stop(self, child: Child) -> "asyncio.Future[None] | None":
         began_ns = self.clock.monotonic_ns()
         ended = child.stop(self._drain)
         if ended is not None:
-            await ended
-            self.system.stopped(child, began_ns)
-        self._ended_children.pop(id(child), None)
+            ended.add_done_callback(lambda _: self.system.stopped(child, began_ns))
+        return ended
 
     async def _stop_children(self) -> None:
-        children = list(self.children.values())
-        if self.spec.strategy is RestartStrategy.SIMPLE_ONE_FOR_ONE:
-            for ended in [child.stop(self._drain) for child in children]:
+        children = tuple(reversed(self.children.values()))
+        if self._is_simple:
+            for ended in [self._begin_stop(child) for child in children]:
                 if ended is not None:
                     await ended
-            for child in children:
-                self._forget(child)
             return
-        for child in reversed(children):
+        for child in children:
             await self._stop_child(child)
 
     async def _terminate(self) -> None:
-        assert self._stopping is not None
         self.state = State.STOPPING
         await self._stop_children()
-        reason = self._stopping
-        aborted = StartFailed(self.path, "it was stopped while starting", tuple(self._lives)) if self._started else None
-        self._end(reason, aborted)
+        assert self._stopping is not None
+        self._end(self._stopping, StartFailed(self.path, "it was stopped while starting", tuple(self._endings)))
 
-    def _end(self, reason: Reason, start_error: StartFailed | None = None) -> None:
-        self.state = State.VACANT
-        self._stopping = None
-        self._unserved.clear()
-        for command in tuple(self._commands):
-            _fail(command, Closed(self.path, "the supervisor stopped"))
-        self._ended_children.clear()
-        self.restarting.clear()
-        for child in set(self.children.values()) - set(self._places.values()):
-            child.close()
+    def _end(self, reason: Reason, start_error: StartFailed) -> None:
+        """The life is over. Who waits for its start hears `start_error`."""
+        self.state, self._stopping = State.VACANT, None
+        self._leave_nothing()
+        for child in self.children.values():
+            if self._specified.get(_id_of(child)) is not child:
+                child.close()
         self.last_reason = reason
-        self.history.append(f"{self.clock.monotonic_ns() / NS:.3f} s: life {self.life} ended: {reason}")
+        self.history.append(f"{self.clock.monotonic_ns() / NS:.3f} s: life {self.lives} ended: {reason}")
         ended, self._ended = self._ended, None
-        if ended is not None and not ended.done():
-            ended.set_result(None)
+        if ended is not None:
+            settle(ended)
         started, self._started = self._started, None
         if started is not None and not started.done():
-            assert start_error is not None
             started.set_exception(start_error)
         elif self.parent is not None:
             self.parent.child_ended(self)
         else:
             self.system.root_ended(reason)
 
-    # --- commands, in OTP's words ------------------------------------------------------------------------------
+    def _leave_nothing(self) -> None:
+        """Nothing that was to be done in this life may happen in the next one."""
+        self._refuse_commands()
+        self._unserved.clear()
+        self._unserved_endings.clear()
+        for alarm in (self._deadline, *self.restarting.values()):
+            if alarm is not None:
+                alarm.cancel()
+        self._deadline = None
+        self.restarting.clear()
+
+    # --- commands, in OTP's words (described in `SupervisorRef`) -----------------------------------------------
 
     def which_children(self) -> tuple[ChildInfo, ...]:
         """The children in their order of start."""
-        return tuple(
-            ChildInfo(
-                id, child.path, "supervisor" if isinstance(child, SupervisorCell) else "actor",
-                "restarting" if id in self.restarting and child.state is State.VACANT else child.state, child.restarts,
-            )
-            for id, child in self.children.items()
-        )
+        return tuple(self._info(id, child) for id, child in self.children.items())
+
+    def _info(self, id: str, child: Child) -> ChildInfo:
+        kind = "supervisor" if isinstance(child, SupervisorCell) else "actor"
+        restarting = id in self.restarting and child.state is State.VACANT
+        return ChildInfo(id, child.path, kind, "restarting" if restarting else child.state, child.restarts)
 
     def count_children(self) -> ChildCount:
         """Children by what they are."""
@@ -439,30 +465,20 @@ class SupervisorCell:
         )
 
     async def start_child(self, *what: Any) -> ActorRef[Any] | None:
-        """Add a child and start it: `start_child(spec)`, or for a template `start_child(*arguments)`.
-
-        Returns its ref (None for a supervisor, and for a temporary child that was ignored). Raises `AlreadyStarted`,
-        `AlreadyPresent`, `SpecError`, `StartFailed`.
-        """
+        """Add a child and start it."""
         return await self._command(lambda: self._start_new(*what))
 
     async def _start_new(self, *what: Any) -> ActorRef[Any] | None:
         child = self._from_template(what) if self._is_simple else self._from_spec(what)
-        id = _id_of(child)
-        self.children[id] = child
+        self.children[_id_of(child)] = child
         try:
             await self._start_child(child)
         except StartFailed:
-            child.close()
-            del self.children[id]
+            self._forget(child)
             raise
-        return child.ref if isinstance(child, ActorCell) and self.children.get(id) is child else None
+        return child.ref if isinstance(child, ActorCell) and self.children.get(_id_of(child)) is child else None
 
-    @property
-    def _is_simple(self) -> bool:
-        return self.spec.strategy is RestartStrategy.SIMPLE_ONE_FOR_ONE
-
-    def _from_template(self, arguments: tuple[Any, ...]) -> "ActorCell":
+    def _from_template(self, arguments: tuple[Any, ...]) -> ActorCell:
         template = self.spec.children[0]
         assert isinstance(template, ChildSpec)
         self._next_id += 1
@@ -470,25 +486,29 @@ class SupervisorCell:
         cell.args = arguments
         return cell
 
-    def _from_spec(self, what: tuple[Any, ...]) -> "ActorCell | SupervisorCell":
+    def _from_spec(self, what: tuple[Any, ...]) -> Child:
         if len(what) != 1:
             raise SpecError(f"{self.path}: start_child takes one ChildSpec or Supervisor")
         spec = what[0]
         check_child(self.spec, spec)
         known = self.children.get(spec.id)
         if known is not None:
-            raise AlreadyPresent(known.path) if known.state is State.VACANT else AlreadyStarted(known.path)
-        return self._place(spec)
+            raise AlreadyStarted(known.path) if self._lives_on(known) else AlreadyPresent(known.path)
+        former = self._specified.get(spec.id)
+        return former if former is not None and former.spec == spec else self._place(spec)
 
     async def terminate_child(self, which: "str | ActorRef[Any]") -> None:
-        """Stop a child, by id or ref. Its specification stays, unless it is temporary or of a template."""
-        child = self._find(which)
+        """Stop a child, by id or ref."""
         asker = caller.get()
-        if asker is not None and (asker.path + "/").startswith(child.path + "/"):
-            raise Misuse(f"{asker.path} cannot wait for the end of {child.path}, it would wait for itself: use stop()")
-        await self._command(lambda: self._terminate_child(child))
+        await self._command(lambda: self._terminate_child(which, asker))
 
-    async def _terminate_child(self, child: "ActorCell | SupervisorCell") -> None:
+    async def _terminate_child(self, which: "str | ActorRef[Any]", asker: ActorCell | None) -> None:
+        child = self._find(which)
+        if asker is not None and f"{asker.path}/".startswith(f"{child.path}/"):
+            raise Misuse(f"{asker.path} cannot wait for the end of {child.path}, it would wait for itself: use stop()")
+        if self.restarting.get(_id_of(child)) is not None:  # who waits for its restart stays down, too, as in OTP
+            for other in self._group(child):
+                self._unmark(other)
         await self._stop_child(child)
         if child.spec.restart is Restart.TEMPORARY or self._is_simple:
             self._forget(child)
@@ -496,54 +516,77 @@ class SupervisorCell:
             child.close()
 
     async def restart_child(self, id: str) -> None:
-        """Start a child that was terminated, or ended and was not restarted. Raises `AlreadyStarted`, `StartFailed`."""
-        child = self._find(id)
-        await self._command(lambda: self._restart_child(child))
+        """Start a child that was terminated, or ended and was not restarted."""
+        await self._command(lambda: self._restart_child(id))
 
-    async def _restart_child(self, child: "ActorCell | SupervisorCell") -> None:
-        if child.state is not State.VACANT:
-            raise AlreadyStarted(child.path)
+    async def _restart_child(self, id: str) -> None:
+        child = self._find_ended(id)
         child.restarts += 1
         await self._start_child(child)
 
     async def delete_child(self, id: str) -> None:
-        """Forget the specification of a child that does not run. Raises `AlreadyStarted`."""
-        child = self._find(id)
-        if child.state is not State.VACANT:
-            raise AlreadyStarted(child.path)
-        self._forget(child)
+        """Forget the specification of a child that does not run."""
+        await self._command(lambda: self._delete_child(id))
 
-    def _find(self, which: "str | ActorRef[Any]") -> "ActorCell | SupervisorCell":
-        wanted = which if isinstance(which, str) else which.path.rpartition("/")[2]
-        child = self.children.get(wanted)
-        if child is None:
-            raise UnknownActor(f"{self.path}/{wanted}", [other.path for other in self.children.values()][:5])
+    async def _delete_child(self, id: str) -> None:
+        self._forget(self._find_ended(id))
+
+    def _find(self, which: "str | ActorRef[Any]") -> Child:
+        id = which if isinstance(which, str) else which.path.rpartition("/")[2]
+        child = self.children.get(id)
+        if child is None or not (isinstance(which, str) or which.path == child.path):
+            path = f"{self.path}/{id}" if isinstance(which, str) else which.path
+            raise UnknownActor(path, [other.path for other in self.children.values()][:5])
+        return child
+
+    def _find_ended(self, id: str) -> Child:
+        child = self._find(id)
+        if id in self.restarting:
+            raise Misuse(f"{child.path} is being restarted: terminate it first")
+        if self._lives_on(child):
+            raise AlreadyStarted(child.path)
         return child
 
     async def _command(self, work: Callable[[], Awaitable[T]]) -> T:
         """Have `work` served in its turn and give its result, or what it raises, to who asked."""
-        if self.state not in (State.STARTING, State.RUNNING):
-            raise Closed(self.path, f"the supervisor is {self.state}")
+        if self.state is State.VACANT or self._stopping is not None:
+            raise Closed(self.path, "the supervisor does not run" if self._stopping is None else "it is stopping")
+        self._refuse_waiting_for_itself(caller.get())
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-
-        async def serve() -> None:
-            try:
-                result = await work()
-            except _StopWanted:
-                _fail(done, Closed(self.path, "the supervisor stopped"))
-                raise
-            except Exception as error:
-                _fail(done, error)
-            else:
-                if not done.done():
-                    done.set_result(result)
-
         self._commands[done] = None
-        self._serve(serve)
+        self._serve(partial(_answer, work, done))
         try:
             return await done
         finally:
             del self._commands[done]
+
+    def _refuse_waiting_for_itself(self, asker: "Child | None") -> None:
+        """Refuse a command of a child in its own `on_start`: it is served when that is done."""
+        first = asker
+        while asker is not None and asker.state is State.STARTING:
+            asker = asker.parent
+            if asker is self:
+                assert first is not None
+                raise Misuse(f"{first.path} cannot command {self.path} in its on_start, it would wait for itself")
+
+    def _refuse_commands(self) -> None:
+        for command in self._commands:
+            _fail(command, Closed(self.path, "the supervisor stopped"))
+
+
+async def _answer(work: Callable[[], Awaitable[T]], done: "asyncio.Future[T]") -> None:
+    """Do `work` and resolve `done` with what comes of it."""
+    if done.done():
+        return  # refused, or not waited for any more, before its turn came
+    try:
+        result = await work()
+    except _StopWanted:
+        raise
+    except Exception as error:
+        _fail(done, error)
+    else:
+        if not done.done():
+            done.set_result(result)
 
 
 def _fail(future: "asyncio.Future[Any]", error: Exception) -> None:
@@ -552,16 +595,12 @@ def _fail(future: "asyncio.Future[Any]", error: Exception) -> None:
 
 
 def _look_at(future: "asyncio.Future[None]") -> None:
-    """Retrieve the outcome of a start that nobody waits for any more."""
+    """Retrieve the outcome, so that asyncio does not complain when nobody waits for it any more."""
     if not future.cancelled():
         future.exception()
 
 
-async def _nothing() -> None:
-    pass
-
-
-def _id_of(child: "ActorCell | SupervisorCell") -> str:
+def _id_of(child: Child) -> str:
     return child.path.rpartition("/")[2]
 
 

@@ -5,22 +5,24 @@ import difflib
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any
 
 import attrs
+import uvloop
 
 from . import snapshot
 from .affinity import pin
-from .cell import ActorCell, Leak
+from .cell import ActorCell
 from .clock import NS, Clock, LiveClock
 from .collector import Collector
 from .errors import NotRunning, SpecError, StartFailed, UnknownActor
+from .life import Leak
 from .reason import SHUTDOWN, Exit, Reason
 from .ref import ActorRef, SupervisorRef
 from .scheduler import Scheduler
-from .spec import Supervisor
+from .spec import Supervisor, check_root
 from .supervisor import SupervisorCell
 from .watchdog import Watchdog
 
@@ -76,8 +78,7 @@ class System:
         watchdog_s: float = 0.25,
         cpus: Iterable[int] | None = None,
     ) -> None:
-        if not isinstance(root, Supervisor):
-            raise SpecError(f"a system's root is a Supervisor; not {root!r}")
+        check_root(root)
         if not 0 < budget_s < 1e9:
             raise SpecError(f"budget_s is a number of seconds above 0; not {budget_s!r}")
         self.clock: Clock = clock or LiveClock()
@@ -112,6 +113,9 @@ class System:
         except StartFailed as error:
             self.root_ended(self.root.last_reason or Reason(Exit.ERROR, error))
             raise
+        except asyncio.CancelledError:  # nobody else would stop what has started
+            await self.stop()
+            raise
         self.collector.start()
 
     async def wait(self) -> StopReport:
@@ -141,10 +145,10 @@ class System:
         self.root.stop(drain=True)
 
     def _over_budget(self) -> None:
-        running = [cell.path for cell in self.cells() if cell.actor is not None]
+        running = [cell.path for cell in self.cells() if cell.life is not None]
         log.error("the stop took longer than its budget of %g s; killed: %s", self.budget_s, ", ".join(running))
         for cell in self.cells():
-            cell.overran = cell.overran or cell.actor is not None
+            cell.overran = cell.overran or cell.life is not None
         self.root.kill()
 
     @property
@@ -205,10 +209,6 @@ class System:
 
     # --- what cells and supervisors report ---------------------------------------------------------------------
 
-    def named(self, path: str, awaitable: Awaitable[None]) -> Coroutine[Any, Any, None]:
-        """`awaitable` in a frame that carries the actor's path, for the watchdog's dumps."""
-        return self.watchdog.task_of(path, awaitable)
-
     def leaked(self, leak: Leak, task: "asyncio.Task[None]") -> None:
         """A handler swallowed its cancellation; the system keeps its task."""
         log.error("%s life %d swallowed its cancellation, waiting on %s", leak.path, leak.life, leak.waits_on)
@@ -228,8 +228,10 @@ class System:
             self._steps.append(Step(cell.path, duration_s, cell.last_reason, cell.overran))
 
     def broken(self, path: str, error: BaseException) -> None:
-        """The runtime itself failed: nothing can be trusted, so everything is killed."""
+        """The runtime itself failed: nothing can be trusted, so everything is killed, once."""
         log.critical("the supervisor %s is broken; killing the system", path, exc_info=error)
+        if self._ended is not None and self._ended.done():
+            return
         self.root.kill()
         self.root_ended(Reason(Exit.ERROR, error))
 
@@ -264,13 +266,17 @@ class System:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._on_signal, number)
-        loop.add_signal_handler(signal.SIGUSR1, lambda: print(self.snapshot(), file=sys.stderr, flush=True))
+        loop.add_signal_handler(signal.SIGUSR1, self._print_tree)
 
     def ignore_signals(self) -> None:
         """Undo `handle_signals`."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
             loop.remove_signal_handler(number)
+
+    def _print_tree(self) -> None:
+        sys.stderr.write(f"{self.snapshot()}\n")
+        sys.stderr.flush()
 
     def _on_signal(self, number: signal.Signals) -> None:
         again = self._stopping_since_ns is not None
@@ -290,8 +296,6 @@ def _cells(supervisor: SupervisorCell) -> list[ActorCell]:
 def new_loop(kind: str = "uvloop") -> Callable[[], asyncio.AbstractEventLoop]:
     """A loop factory: `uvloop`, or `asyncio` where uvloop is not wanted."""
     if kind == "uvloop":
-        import uvloop
-
         return uvloop.new_event_loop
     if kind == "asyncio":
         return asyncio.new_event_loop
@@ -319,4 +323,3 @@ def run_system(make: Callable[[], System], loop: str = "uvloop") -> StopReport:
 
     with asyncio.Runner(loop_factory=new_loop(loop)) as runner:
         return runner.run(main())
-

@@ -1,1 +1,5 @@
 """What users subclass, and worked strategies."""
+
+from .errors import NotAtDesk as NotAtDesk, StrategyError as StrategyError
+from .momentum import Momentum as Momentum
+from .strategy import Strategy as Strategy

@@ -1,0 +1,628 @@
+"""One actor's place: lanes, turns, what happens to messages when a life ends."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from ticktree.actors import (
+    Actor,
+    Block,
+    Delivery,
+    Down,
+    Exit,
+    Mailbox,
+    Misuse,
+    Reason,
+    Restart,
+    VirtualClock,
+)
+from ticktree.actors.control import CONTROL_BOUND
+from ticktree.actors.scheduler import ITEMS_A_TURN
+
+from .batches import Lasts, rows
+from .harness import Recorder, awaiting, cell_of, child, plain, restarted, running, settle
+
+WIDE = Mailbox(1_000_000, Block())
+
+
+def raises(actor: Actor[Any], message: Any) -> None:
+    raise ValueError(f"cannot handle {message}")
+
+
+# --- lanes -----------------------------------------------------------------------------------------------------------
+
+
+async def test_one_senders_order_is_kept() -> None:
+    seen: list[int] = []
+    async with running(child("a", lambda: Recorder(seen))) as system:
+        ref = system.ref("a")
+        for n in range(700):
+            ref.tell(n)
+        await settle()
+    assert seen == list(range(700))
+
+
+async def test_control_is_handled_before_data_and_in_order() -> None:
+    seen: list[Any] = []
+    async with running(child("a", lambda: Recorder(seen))) as system:
+        ref = system.ref("a")
+        for n in range(3):
+            ref.tell(n)
+            ref.tell_control(f"control {n}")
+        await settle()
+        stats = ref.stats()
+    assert seen == ["control 0", "control 1", "control 2", 0, 1, 2]
+    assert (stats.delivered, stats.control_received, stats.control_handled) == (3, 3, 3)
+
+
+async def test_control_that_comes_while_data_is_handled_goes_next() -> None:
+    seen: list[Any] = []
+
+    def handle(actor: Actor[Any], message: Any) -> None:
+        seen.append(message)
+        if message == 1:
+            actor.ref.tell_control("now")
+
+    async with running(plain("a", handle)) as system:
+        for n in range(4):
+            system.ref("a").tell(n)
+        await settle()
+    assert seen == [0, 1, "now", 2, 3]
+
+
+async def test_the_control_lane_is_bounded() -> None:
+    async with running(awaiting("a", _wait_a_second)) as system:
+        ref = system.ref("a")
+        ref.tell("first")
+        await settle()
+        answers = {ref.tell_control(n) for n in range(CONTROL_BOUND)}
+        assert answers == {Delivery.ACCEPTED}
+        assert ref.tell_control("one more") is Delivery.FULL
+        assert (ref.stats().control_received, ref.stats().control_queued) == (CONTROL_BOUND, CONTROL_BOUND)
+        await restarted(system, "a")
+        cell_of(system, "a").control.items.clear()
+
+
+async def test_a_down_and_a_timer_wait_while_the_control_lane_is_full(clock: VirtualClock) -> None:
+    seen: list[Any] = []
+
+    class Watcher(Actor[Any]):
+        def on_start(self) -> None:
+            self.find("b").monitor(self.ref)
+
+        def on_message(self, message: Any) -> Awaitable[None] | None:
+            seen.append(message)
+            if message != "set a timer and wait":
+                return None
+            self.after(0.1, "timer")
+            return clock.sleep(1.0)
+
+    async with running(child("watcher", Watcher), plain("b", raises)) as system:
+        watcher = system.ref("watcher")
+        watcher.tell("set a timer and wait")
+        await settle()
+        for _ in range(CONTROL_BOUND):
+            watcher.tell_control("flood")
+        system.ref("b").tell("fail")
+        await clock.sleep(2.0)
+    others = [message for message in seen if message != "flood"]
+    assert others[0] == "set a timer and wait"
+    assert "timer" in others
+    assert [type(message) for message in others if message != "timer"][1:] == [Down]
+
+
+async def _wait_a_second(actor: Actor[Any], message: Any) -> None:
+    await actor.clock.sleep(1.0)
+
+
+# --- one at a time ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_message_to_oneself_is_handled_after_the_handler_at_work() -> None:
+    seen: list[str] = []
+
+    def handle(actor: Actor[Any], message: Any) -> None:
+        seen.append(f"begin {message}")
+        if message == "first":
+            actor.ref.tell("data")
+            actor.ref.tell_control("control")
+        seen.append(f"end {message}")
+
+    async with running(plain("a", handle)) as system:
+        system.ref("a").tell("first")
+        await settle()
+    assert seen == ["begin first", "end first", "begin control", "end control", "begin data", "end data"]
+
+
+async def test_nothing_else_of_an_actor_runs_while_its_handler_is_suspended(clock: VirtualClock) -> None:
+    seen: list[str] = []
+
+    class Suspended(Actor[Any]):
+        def on_start(self) -> None:
+            self.every(0.1, "tick")
+            self.find("b").monitor(self.ref)
+
+        async def on_message(self, message: Any) -> None:
+            name = type(message).__name__ if isinstance(message, Down) else message
+            seen.append(f"begin {name}")
+            await self.clock.sleep(1.0)
+            seen.append(f"end {name}")
+
+    async with running(child("a", Suspended), plain("b", raises)) as system:
+        ref = system.ref("a")
+        for name in ("one", "two"):
+            ref.tell(name)
+        ref.tell_control("control")
+        system.ref("b").tell("fail")
+        await clock.sleep(10.0)
+        assert cell_of(system, "a").lives == 1
+        await restarted(system, "a")
+    begins, ends = seen[0::2], seen[1::2]
+    assert [entry.removeprefix("begin ") for entry in begins][: len(ends)] == [e.removeprefix("end ") for e in ends]
+    assert {"begin one", "begin control", "begin tick", "begin Down"} <= set(seen)
+
+
+async def test_a_coroutine_handler_that_waits_lets_others_run(clock: VirtualClock) -> None:
+    seen: list[Any] = []
+    async with running(awaiting("slow", _wait_a_second), child("quick", lambda: Recorder(seen))) as system:
+        system.ref("slow").tell("wait")
+        await settle()
+        system.ref("quick").tell("run")
+        await settle()
+        stats = system.ref("slow").stats()
+        assert (seen, stats.in_handler, stats.delivered) == (["run"], 1, 0)
+        await clock.sleep(2.0)
+        stats = system.ref("slow").stats()
+        assert (stats.in_handler, stats.delivered) == (0, 1)
+
+
+# --- a life ends under a message -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_the_message_in_hand_of_a_crash_is_dropped_and_what_is_queued_survives(
+    is_async: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen: list[Any] = []
+
+    def handle(actor: Actor[Any], message: Any) -> None:
+        seen.append((message, cell_of(system, "a").lives))
+        if message == ["bad"]:
+            raises(actor, "secret price")
+
+    async def handle_later(actor: Actor[Any], message: Any) -> None:
+        await actor.clock.sleep(0.1)
+        handle(actor, message)
+
+    spec = awaiting("a", handle_later) if is_async else plain("a", handle)
+    async with running(spec) as system:
+        ref = system.ref("a")
+        for message, weight in ((["good"], 2), (["bad"], 3), (["next"], 4), ("mark", 0)):
+            ref.tell(message, weight)
+        ref.tell_control("control")
+        await asyncio.sleep(1.0)
+        stats = ref.stats()
+    assert seen == [("control", 1), (["good"], 1), (["bad"], 1), (["next"], 2), ("mark", 2)]
+    assert (stats.received, stats.delivered, stats.dropped.crash, stats.dropped.total) == (9, 6, 3, 3)
+    failures = [record.message for record in caplog.records if "failed" in record.message]
+    assert failures == ["a failed in life 1 on list"]
+
+
+async def test_control_in_hand_of_a_crash_is_counted_and_what_others_sent_survives() -> None:
+    seen: list[Any] = []
+
+    def handle(actor: Actor[Any], message: Any) -> None:
+        if message == "bad":
+            actor.after(0.0, "timer of the life that fails")
+            raise ValueError
+        seen.append(message)
+
+    async with running(plain("a", handle)) as system:
+        ref = system.ref("a")
+        ref.tell_control("bad")
+        ref.tell_control("kept")
+        ref.tell("data")
+        await settle()
+        stats = ref.stats()
+    assert seen == ["kept", "data"]
+    assert (stats.control_received, stats.control_handled, stats.control_dropped) == (2, 1, 1)
+    assert stats.dropped.total == 0
+
+
+async def test_a_kill_drops_what_is_in_hand_as_cancelled(clock: VirtualClock) -> None:
+    async with running(awaiting("a", _wait_a_second)) as system:
+        ref = system.ref("a")
+        ref.tell("in hand", 3)
+        ref.tell("queued", 2)
+        await settle()
+        await restarted(system, "a")
+        stats = ref.stats()
+        assert (stats.dropped.cancel, stats.dropped.crash, stats.in_handler, stats.delivered) == (3, 0, 2, 0)
+        await clock.sleep(1.0)
+        assert ref.stats().delivered == 2
+
+
+async def test_what_a_stopped_place_still_holds_is_dropped_as_stopped() -> None:
+    async with running(awaiting("a", _wait_a_second, restart=Restart.TEMPORARY)) as system:
+        ref = system.ref("a")
+        ref.tell("in hand", 3)
+        ref.tell("queued", 2)
+        await settle()
+        ref.tell_control("queued")
+        cell_of(system, "a").kill()
+        await settle()
+        stats = ref.stats()
+        assert (stats.dropped.cancel, stats.dropped.stop, stats.queued, stats.control_dropped) == (3, 2, 0, 1)
+        assert ref.tell("late") is Delivery.CLOSED
+        assert ref.tell_control("late") is Delivery.CLOSED
+
+
+async def test_a_handler_that_ends_its_own_life_handles_nothing_more() -> None:
+    seen: list[Any] = []
+
+    def handle(actor: Actor[Any], message: Any) -> None:
+        seen.append((message, cell_of(system, "a").lives))
+        if message == "last":
+            actor.stop()
+            actor.stop(Reason(Exit.ERROR))  # the first wish counts
+            actor.ref.tell_control("control")
+
+    async with running(plain("a", handle)) as system:
+        for message in ("last", "next"):
+            system.ref("a").tell(message)
+        await settle()
+        assert system.ref("a").stats().delivered == 2
+        assert "normal" in cell_of(system, "a").history[0]
+    assert seen == [("last", 1), ("control", 2), ("next", 2)]
+
+
+@pytest.mark.parametrize("junk", [1, "text", [], object()])
+@pytest.mark.parametrize("tell", ["tell", "tell_control"])
+async def test_a_handler_that_returns_something_else_than_an_awaitable_ends_its_life(
+    junk: object, tell: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Junk(Actor[Any]):
+        def on_message(self, message: Any) -> Any:
+            return junk
+
+    async with running(child("a", Junk)) as system:
+        getattr(system.ref("a"), tell)("message")
+        await settle()
+        stats = system.ref("a").stats()
+        assert stats.dropped.crash + stats.control_dropped == 1
+        assert "it must return None, or be async" in cell_of(system, "a").history[0]
+
+
+async def test_a_handler_may_return_any_awaitable() -> None:
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    class Returns(Actor[Any]):
+        def on_message(self, message: Any) -> Any:
+            return future
+
+    async with running(child("a", Returns)) as system:
+        system.ref("a").tell("message")
+        await settle()
+        assert system.ref("a").stats().in_handler == 1
+        future.set_result(None)
+        await settle()
+        assert system.ref("a").stats().delivered == 1
+
+
+async def test_an_actor_without_on_message_says_so() -> None:
+    async with running(child("a", Actor)) as system:
+        system.ref("a").tell("message")
+        await settle()
+        assert "Actor has no on_message, but was told a str" in cell_of(system, "a").history[0]
+
+
+async def test_a_handler_that_raises_cancelled_ends_its_life_as_a_crash() -> None:
+    def handle(actor: Actor[Any], message: Any) -> None:
+        raise asyncio.CancelledError
+
+    async with running(plain("a", handle)) as system:
+        system.ref("a").tell("message")
+        await settle()
+        assert (system.ref("a").stats().dropped.crash, cell_of(system, "a").lives) == (1, 2)
+
+
+async def test_a_keyboard_interrupt_is_not_the_actors() -> None:
+    cell: list[Any] = []
+
+    def handle(actor: Actor[Any], message: Any) -> None:
+        raise KeyboardInterrupt
+
+    async with running(plain("a", handle)) as system:
+        cell.append(cell_of(system, "a"))
+        system.ref("a").tell("message")
+        cell[0].lane.asleep = True  # keep the run queue away, so that the test may call the turn itself
+        system.scheduler.ready.clear()
+        with pytest.raises(KeyboardInterrupt):
+            cell[0].turn()
+
+
+# --- turns -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_turn_is_at_most_256_messages_then_others_have_theirs() -> None:
+    order: list[str] = []
+    async with running(
+        plain("a", lambda actor, message: order.append("a"), WIDE),
+        plain("b", lambda actor, message: order.append("b"), WIDE),
+    ) as system:
+        for _ in range(1_000):
+            system.ref("a").tell(0)
+            system.ref("b").tell(0)
+        await settle()
+    runs = _runs(order)
+    assert [length for _, length in runs[:6]] == [ITEMS_A_TURN] * 6
+    assert [name for name, _ in runs] == ["a", "b"] * 4
+
+
+async def test_control_messages_count_for_the_turn() -> None:
+    order: list[str] = []
+    async with running(
+        plain("a", lambda actor, message: order.append("a"), WIDE),
+        plain("b", lambda actor, message: order.append("b"), WIDE),
+    ) as system:
+        for _ in range(1_000):
+            system.ref("a").tell_control(0)
+            system.ref("b").tell_control(0)
+        await settle()
+    assert [length for _, length in _runs(order)] == [256, 256, 256, 256, 256, 256, 232, 232]
+
+
+async def test_a_turn_is_at_most_a_millisecond(clock: VirtualClock) -> None:
+    order: list[str] = []
+
+    def slow(name: str) -> Callable[[Actor[Any], Any], None]:
+        def handle(actor: Actor[Any], message: Any) -> None:
+            order.append(name)
+            clock.advance(0.000_3)
+
+        return handle
+
+    async with running(plain("a", slow("a")), plain("b", slow("b"))) as system:
+        for _ in range(30):
+            system.ref("a").tell(0)
+            system.ref("b").tell(0)
+        await settle()
+    longest = max(length for _, length in _runs(order))
+    assert longest <= 7  # a millisecond is 4, found out after 1, 3, 7: the clock is not read each time
+    assert order.count("a") == order.count("b") == 30
+
+
+@pytest.mark.parametrize("lane", ["tell", "tell_control"])
+async def test_an_actor_that_floods_itself_starves_nobody(lane: str) -> None:
+    steps: list[str] = []
+
+    def flood(actor: Actor[Any], message: Any) -> None:
+        steps.append("flood")
+        if steps.count("peer") < 20:
+            getattr(actor.ref, lane)("again")
+            getattr(actor.ref, lane)("again") if len(steps) < 2_000 else None
+
+    def peer(actor: Actor[Any], message: int) -> None:
+        steps.append("peer")
+        if message < 20:
+            actor.ref.tell(message + 1)
+
+    async with running(plain("flooder", flood, WIDE), plain("peer", peer)) as system:
+        system.ref("flooder").tell("begin")
+        system.ref("peer").tell(1)
+        async with asyncio.timeout(1.0):
+            await system.ref("peer").drain(1.0)
+            while system.ref("flooder").stats().queued:
+                await asyncio.sleep(0)
+    assert steps.count("peer") == 20
+    assert all(length <= 2 * ITEMS_A_TURN for _, length in _runs(steps[: steps.index("peer") + 2_000]))
+
+
+def _runs(order: list[str]) -> list[tuple[str, int]]:
+    runs: list[tuple[str, int]] = []
+    for name in order:
+        if runs and runs[-1][0] == name:
+            runs[-1] = name, runs[-1][1] + 1
+        else:
+            runs.append((name, 1))
+    return runs
+
+
+# --- waiting senders, draining ---------------------------------------------------------------------------------------
+
+
+async def test_a_put_goes_in_as_soon_as_there_is_room_also_while_the_handler_is_suspended() -> None:
+    async with running(awaiting("a", _wait_a_second, Mailbox(1, Block()))) as system:
+        ref = system.ref("a")
+        ref.tell("in hand soon")
+        put = asyncio.ensure_future(ref.put("waits"))
+        await asyncio.sleep(0.5)
+        assert put.done()
+        assert (ref.stats().in_handler, ref.stats().queued) == (1, 1)
+        await asyncio.sleep(2.0)
+
+
+async def test_a_big_batch_is_put_in_pieces_and_handled_in_order() -> None:
+    seen: list[Any] = []
+    mailbox = Mailbox(3, Block(), rows=Lasts())
+    async with running(child("a", lambda: Recorder(seen), mailbox)) as system:
+        batch = rows("a. b. c d. e. f. g h i.")
+        assert await system.ref("a").put(batch, len(batch)) is Delivery.ACCEPTED
+        await settle()
+    assert [row for piece in seen for row in piece] == batch
+    assert max(map(len, seen)) <= 3
+
+
+@pytest.mark.parametrize("weight", [0, 1])
+async def test_drain_waits_for_what_is_in_hand_and_queued_now(clock: VirtualClock, weight: int) -> None:
+    async with running(awaiting("a", _wait_a_second)) as system:
+        ref = system.ref("a")
+        await ref.drain(1.0)  # nothing to wait for
+        for n in range(3):
+            ref.tell(n, weight)
+        await settle()
+        drained = asyncio.ensure_future(ref.drain(100.0))
+        await settle()
+        for n in range(3):
+            ref.tell(n, weight)
+        before = clock.monotonic_ns()
+        await drained
+        assert (clock.monotonic_ns() - before) / 1e9 == pytest.approx(3.0, abs=0.01)
+        await ref.drain(100.0)
+
+
+async def test_drain_ends_in_time_and_leaves_nothing_behind(clock: VirtualClock) -> None:
+    async with running(awaiting("a", _wait_a_second)) as system:
+        ref = system.ref("a")
+        ref.tell(0)
+        ref.tell(1)
+        for _ in range(5):
+            with pytest.raises(TimeoutError):
+                await ref.drain(0.1)
+        assert clock.monotonic_ns() == pytest.approx(0.5e9, rel=0.01)
+        await ref.drain(10.0)
+
+
+async def test_drain_ends_when_the_rest_is_dropped() -> None:
+    async with running(awaiting("a", _wait_a_second, restart=Restart.TEMPORARY)) as system:
+        ref = system.ref("a")
+        ref.tell(0)
+        ref.tell(1)
+        drained = asyncio.ensure_future(ref.drain(0.5))
+        await settle()
+        cell_of(system, "a").kill()
+        await drained
+        await ref.drain(0.1)
+
+
+# --- figures ---------------------------------------------------------------------------------------------------------
+
+
+async def test_the_oldest_message_is_reported_at_least_as_old_as_it_is(clock: VirtualClock) -> None:
+    async with running(awaiting("a", _wait_a_second)) as system:
+        ref = system.ref("a")
+        ref.tell("in hand")
+        await clock.sleep(0.25)
+        ref.tell("queued")
+        queued_ns = clock.monotonic_ns()
+        await clock.sleep(0.5)
+        age_ns = ref.stats().oldest_age_ns
+        assert clock.monotonic_ns() - queued_ns <= age_ns <= clock.monotonic_ns()
+        await clock.sleep(2.0)
+        assert ref.stats().oldest_age_ns == 0
+
+
+async def test_a_message_whose_turn_is_late_is_reported_as_old_as_it_is(clock: VirtualClock) -> None:
+    ages: list[int] = []
+
+    def hog(actor: Actor[Any], message: Any) -> None:
+        clock.advance(0.002)
+
+    def look(actor: Actor[Any], message: Any) -> None:
+        ages.append(system.ref("late").stats().oldest_age_ns)
+
+    seen: list[Any] = []
+    async with running(
+        plain("hog1", hog), plain("hog2", hog), plain("looker", look), child("late", lambda: Recorder(seen))
+    ) as system:
+        for name in ("hog1", "hog2", "looker", "late"):
+            system.ref(name).tell(0)
+        await settle()
+    assert len(ages) == 1
+    assert ages[0] >= 4_000_000
+
+
+async def test_a_message_told_before_the_start_has_no_age_of_before_the_system(clock: VirtualClock) -> None:
+    clock.advance(1_000.0)
+    async with running(awaiting("a", _wait_a_second)) as system:
+        system.ref("a").tell(0)
+        system.ref("a").tell(1)
+        await settle()
+        assert system.ref("a").stats().oldest_age_ns < 1e9
+        await restarted(system, "a")
+
+
+async def test_what_blocks_the_loop_is_not_measured_in_virtual_time(
+    clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with running(plain("a", lambda actor, message: clock.advance(10.0))) as system:
+        system.ref("a").tell(0)
+        await settle()
+        assert system.snapshot().blocked_count == 0
+    assert "blocked" not in caplog.text
+
+
+# --- watching --------------------------------------------------------------------------------------------------------
+
+
+async def test_who_monitors_hears_of_every_life_that_ends() -> None:
+    seen: list[Any] = []
+    async with running(child("watcher", lambda: Recorder(seen)), plain("a", raises)) as system:
+        watch = system.ref("a").monitor(system.ref("watcher"))
+        for _ in range(2):
+            system.ref("a").tell("bad")
+            await settle()
+        await restarted(system, "a")
+        watch.cancel()
+        watch.cancel()
+        await restarted(system, "a")
+    assert [(down.path, down.life, down.reason.kind) for down in seen] == [
+        ("a", 1, Exit.ERROR),
+        ("a", 2, Exit.ERROR),
+        ("a", 3, Exit.KILLED),
+    ]
+    assert isinstance(seen[0].reason.error, ValueError)
+
+
+async def test_who_monitors_a_place_where_nobody_lives_hears_so_at_once() -> None:
+    seen: list[Any] = []
+    async with running(
+        child("watcher", lambda: Recorder(seen)), child("a", Actor, restart=Restart.TRANSIENT)
+    ) as system:
+        await system.supervisor().terminate_child("a")
+        system.ref("a").monitor(system.ref("watcher"))
+        await settle()
+    assert [(down.life, down.reason.kind) for down in seen] == [(1, Exit.SHUTDOWN)]
+
+
+async def test_a_watcher_that_is_gone_for_good_is_forgotten() -> None:
+    async with running(child("watcher", Actor, restart=Restart.TEMPORARY), plain("a", raises)) as system:
+        watcher = system.ref("watcher")
+        system.ref("a").monitor(watcher)
+        await system.supervisor().terminate_child("watcher")
+        system.ref("a").tell("bad")
+        await settle()
+        assert not cell_of(system, "a").watches
+
+
+async def test_a_watch_cancelled_while_its_down_waits_is_not_told(clock: VirtualClock) -> None:
+    seen: list[Any] = []
+
+    class Watcher(Actor[Any]):
+        def on_message(self, message: Any) -> Awaitable[None] | None:
+            seen.append(message)
+            return clock.sleep(1.0) if message == "wait" else None
+
+    async with running(child("watcher", Watcher), plain("a", raises)) as system:
+        watcher = system.ref("watcher")
+        watch = system.ref("a").monitor(watcher)
+        watcher.tell("wait")
+        await settle()
+        while watcher.tell_control("flood") is Delivery.ACCEPTED:
+            pass
+        system.ref("a").tell("bad")
+        await clock.sleep(0.5)
+        watch.cancel()
+        await clock.sleep(2.0)
+    assert not any(isinstance(message, Down) for message in seen)
+
+
+async def test_misuse_of_weights_through_a_ref_changes_nothing() -> None:
+    async with running(child("a", Actor)) as system:
+        with pytest.raises(Misuse, match="a number of ticks"):
+            system.ref("a").tell("message", -1)
+        assert system.ref("a").stats().received == 0

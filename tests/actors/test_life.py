@@ -1,0 +1,544 @@
+"""One life: every way it begins and ends."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from ticktree.actors import (
+    KILLED,
+    NORMAL,
+    Actor,
+    ActorRef,
+    Exit,
+    Ignore,
+    Misuse,
+    NotRunning,
+    Reason,
+    Restart,
+    Shutdown,
+    SpecError,
+    StartFailed,
+    StartTimeout,
+    Supervisor,
+    System,
+    VirtualClock,
+    failed,
+)
+from ticktree.actors.life import KILL_GRACE_NS
+
+from .harness import awaiting, cell_of, child, clock_here, plain, restarted, running, settle, tree
+
+GRACE_S = KILL_GRACE_NS / 1e9
+
+
+class Stopping(Actor[Any]):
+    """Reports its end; `stopping` is what `on_stop` does."""
+
+    def __init__(self, seen: list[Any], stopping: Callable[[], Any] = lambda: None) -> None:
+        self.seen, self.stopping = seen, stopping
+
+    def on_message(self, message: Any) -> Any:
+        if isinstance(message, BaseException):
+            raise message
+        return message(self) if callable(message) else None
+
+    def on_stop(self, reason: Reason) -> Any:
+        self.seen.append(reason)
+        return self.stopping()
+
+
+class Swallower:
+    """A handler that cannot be cancelled; it ends when it is released."""
+
+    def __init__(self) -> None:
+        self.released = asyncio.Event()
+
+    async def swallow(self, _: Actor[Any] | None = None) -> None:
+        while not self.released.is_set():
+            try:
+                await self.released.wait()
+            except asyncio.CancelledError:
+                pass
+
+    async def release(self) -> None:
+        self.released.set()
+        await settle()
+
+
+def _cancelled() -> None:
+    raise asyncio.CancelledError
+
+
+def last(system: System, path: str) -> Reason:
+    reason = cell_of(system, path).last_reason
+    assert reason is not None
+    return reason
+
+
+# --- beginning -------------------------------------------------------------------------------------------------------
+
+
+async def test_messages_told_before_and_during_the_start_are_handled_after_it(clock: VirtualClock) -> None:
+    seen: list[Any] = []
+
+    class Late(Actor[Any]):
+        async def on_start(self) -> None:
+            self.ref.tell("told by itself")
+            await self.clock.sleep(1.0)
+            seen.append("started")
+
+        def on_message(self, message: Any) -> None:
+            seen.append(message)
+
+    system = System(tree([child("a", Late)]), clock)
+    system.ref("a").tell("before the system")
+    async with system:
+        assert system.ref("a").stats().received == 2
+        await settle()
+    assert seen == ["started", "before the system", "told by itself"]
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        (lambda: 3, "start returned 3, not an Actor"),
+        (lambda: None, "start returned None, not an Actor"),
+        (lambda: 1 / 0, "ZeroDivisionError: division by zero"),
+    ],
+)
+async def test_a_factory_that_makes_no_actor_fails_the_start(made: Callable[[], Any], why: str) -> None:
+    system = System(tree([child("a", made)]), clock_here())
+    with pytest.raises(StartFailed, match=why) as raised:
+        await system.start()
+    assert raised.value.path == "a"
+    assert raised.value.__cause__ is not None
+
+
+async def test_an_actor_lives_in_one_place_only() -> None:
+    one = Actor[Any]()
+    system = System(tree([child("a", lambda: one), child("b", lambda: one)]), clock_here())
+    with pytest.raises(StartFailed, match="already lives at a: make a new one each time"):
+        await system.start()
+
+
+async def test_an_on_start_that_returns_junk_fails_the_start() -> None:
+    class Junk(Actor[Any]):
+        def on_start(self) -> Any:
+            return 3
+
+    with pytest.raises(StartFailed, match="a handler of a returned 3"):
+        await System(tree([child("a", Junk)]), clock_here()).start()
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), asyncio.CancelledError()])
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_an_on_start_that_raises_fails_the_start(error: BaseException, is_async: bool) -> None:
+    class Raises(Actor[Any]):
+        def on_start(self) -> Any:
+            if is_async:
+                return self._later()
+            raise error
+
+        async def _later(self) -> None:
+            await self.clock.sleep(1.0)
+            raise error
+
+    with pytest.raises(StartFailed, match=f"a did not start: {type(error).__name__}"):
+        await System(tree([child("a", Raises)]), clock_here()).start()
+
+
+async def test_an_on_start_that_hangs_is_given_up_and_told_where_it_waits(clock: VirtualClock) -> None:
+    class Hangs(Actor[Any]):
+        async def on_start(self) -> None:
+            await asyncio.sleep(3600.0)
+
+    system = System(tree([child("a", Hangs, start_timeout_s=2.0)]), clock)
+    with pytest.raises(StartTimeout, match=r"a did not start: on_start was still running after 2 s, .*in sleep"):
+        await system.start()
+    assert clock.monotonic_ns() == pytest.approx(2e9, rel=0.01)
+
+
+async def test_an_on_start_that_swallows_its_cancellation_is_given_up_too(clock: VirtualClock) -> None:
+    swallower = Swallower()
+
+    class Hangs(Actor[Any]):
+        async def on_start(self) -> None:
+            await swallower.swallow()
+
+    system = System(tree([child("a", Hangs, start_timeout_s=2.0)]), clock)
+    with pytest.raises(StartTimeout):
+        await system.start()
+    assert clock.monotonic_ns() == pytest.approx((2.0 + GRACE_S) * 1e9, rel=0.01)
+    assert [(leak.path, leak.life) for leak in system.leaks] == [("a", 1)]
+    await swallower.release()
+
+
+async def test_an_ignored_actor_leaves_its_place_closed() -> None:
+    class Unneeded(Actor[Any]):
+        async def on_start(self) -> None:
+            raise Ignore
+
+    async with running(child("a", Unneeded), child("b", Actor)) as system:
+        assert (last(system, "a"), cell_of(system, "a").lives) == (NORMAL, 1)
+        assert system.ref("b").stats().received == 0
+
+
+async def test_an_actor_that_stops_itself_while_it_starts_ends_after_its_start() -> None:
+    seen: list[Any] = []
+
+    class Brief(Stopping):
+        def on_start(self) -> None:
+            self.stop()
+
+    async with running(child("a", lambda: Brief(seen), restart=Restart.TRANSIENT)) as system:
+        assert (last(system, "a"), seen) == (NORMAL, [NORMAL])
+
+
+def test_an_actor_that_does_not_run_has_no_place() -> None:
+    for use in (lambda a: a.ref, lambda a: a.path, lambda a: a.clock, lambda a: a.stop(), lambda a: a.after(1, 0)):
+        with pytest.raises(NotRunning, match="this Stopping does not run"):
+            use(Stopping([]))
+
+
+async def test_an_actor_whose_life_ended_can_do_nothing_more() -> None:
+    lives: list[Actor[Any]] = []
+
+    class Kept(Actor[Any]):
+        def on_start(self) -> None:
+            lives.append(self)
+
+    async with running(child("a", Kept)) as system:
+        await restarted(system, "a")
+        with pytest.raises(NotRunning):
+            lives[0].after(1.0, "message")
+        assert lives[1].path == "a"
+
+
+# --- on_stop ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (lambda actor: actor.stop(), NORMAL),
+        (lambda actor: actor.stop(Reason(Exit.SHUTDOWN)), Reason(Exit.SHUTDOWN)),
+        (lambda actor: actor.stop(failed(KeyError("mine"))), failed(KeyError("mine"))),
+        (ValueError("bad"), failed(ValueError("bad"))),
+    ],
+)
+async def test_on_stop_hears_why_and_the_place_remembers_it(message: Any, reason: Reason) -> None:
+    seen: list[Any] = []
+    async with running(child("a", lambda: Stopping(seen), restart=Restart.TEMPORARY)) as system:
+        cell = cell_of(system, "a")
+        system.ref("a").tell(message)
+        await settle()
+        assert (seen, cell.last_reason) == ([reason], reason)
+
+
+async def test_on_stop_is_not_called_for_a_kill() -> None:
+    seen: list[Any] = []
+    async with running(child("a", lambda: Stopping(seen), shutdown=Shutdown.BRUTAL_KILL)) as system:
+        await system.supervisor().terminate_child("a")
+        assert (last(system, "a"), seen) == (KILLED, [])
+
+
+async def test_an_on_stop_that_waits_is_waited_for(clock: VirtualClock) -> None:
+    seen: list[Any] = []
+    async with running(child("a", lambda: Stopping(seen, lambda: clock.sleep(3.0)))) as system:
+        await system.supervisor().terminate_child("a")
+        assert clock.monotonic_ns() == pytest.approx(3e9, rel=0.01)
+        assert last(system, "a").kind is Exit.SHUTDOWN
+
+
+async def test_an_on_stop_beyond_its_deadline_is_cancelled(
+    clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(child("a", lambda: Stopping([], lambda: clock.sleep(30.0)), shutdown=2.0)) as system:
+        await system.supervisor().terminate_child("a")
+        assert clock.monotonic_ns() == pytest.approx(2e9, rel=0.01)
+        assert (last(system, "a"), cell_of(system, "a").overran) == (KILLED, True)
+    assert "a did not stop within 2 s (stopping, waiting on " in caplog.text
+
+
+async def test_a_handler_beyond_the_deadline_is_cancelled_without_on_stop(clock: VirtualClock) -> None:
+    seen: list[Any] = []
+    async with running(child("a", lambda: Stopping(seen), shutdown=2.0)) as system:
+        system.ref("a").tell(lambda actor: clock.sleep(30.0))
+        await settle()
+        await system.supervisor().terminate_child("a")
+        assert clock.monotonic_ns() == pytest.approx(2e9, rel=0.01)
+        assert (seen, system.ref("a").stats().dropped.cancel) == ([], 1)
+
+
+async def test_a_handler_within_the_deadline_is_waited_for(clock: VirtualClock) -> None:
+    seen: list[Any] = []
+    async with running(child("a", lambda: Stopping(seen), shutdown=2.0)) as system:
+        system.ref("a").tell(lambda actor: clock.sleep(1.0))
+        await settle()
+        await system.supervisor().terminate_child("a")
+        assert (len(seen), system.ref("a").stats().delivered) == (1, 1)
+
+
+async def test_an_on_stop_after_a_failure_has_a_deadline_too(clock: VirtualClock) -> None:
+    async with running(child("a", lambda: Stopping([], lambda: clock.sleep(30.0)), shutdown=2.0)) as system:
+        system.ref("a").tell(ValueError("true reason"))
+        await clock.sleep(3.0)
+        assert str(last(system, "a")) == "error: ValueError: true reason"
+        assert cell_of(system, "a").lives == 2
+        cell_of(system, "a").kill()
+        await settle()
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_an_on_stop_that_raises_is_the_reason_unless_there_was_one(
+    is_async: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def raise_later() -> None:
+        await asyncio.sleep(0.1)
+        raise KeyError("in on_stop")
+
+    def raise_now() -> None:
+        raise KeyError("in on_stop")
+
+    stopping: Callable[[], Awaitable[None] | None] = raise_later if is_async else raise_now
+    async with running(child("a", lambda: Stopping([], stopping))) as system:
+        system.ref("a").tell(ValueError("before"))
+        await asyncio.sleep(1.0)
+        assert str(last(system, "a")) == "error: ValueError: before"
+        await system.supervisor().terminate_child("a")
+        assert str(last(system, "a")) == "error: KeyError: 'in on_stop'"
+    assert "a: on_stop raised after its life had failed" in caplog.text
+
+
+@pytest.mark.parametrize("stopping", [lambda: 3, _cancelled])
+async def test_an_on_stop_that_returns_junk_or_raises_cancelled_still_ends(stopping: Callable[[], Any]) -> None:
+    async with running(child("a", lambda: Stopping([], stopping))) as system:
+        await system.supervisor().terminate_child("a")
+        assert last(system, "a").kind is Exit.ERROR
+
+
+async def test_a_life_that_stops_takes_no_turn() -> None:
+    seen: list[Any] = []
+    async with running(child("a", lambda: Stopping(seen, lambda: asyncio.sleep(1.0)))) as system:
+        ref = system.ref("a")
+        ref.tell(lambda actor: actor.stop())
+        await settle()
+        ref.tell(lambda actor: seen.append("handled"))
+        ref.tell_control(lambda actor: seen.append("control"))
+        await asyncio.sleep(0.5)
+        assert len(seen) == 1
+        await asyncio.sleep(1.0)
+        assert seen[1:] == ["control", "handled"]  # by the next life
+
+
+# --- handlers that swallow their cancellation ------------------------------------------------------------------------
+
+
+async def test_a_swallowed_cancellation_is_quarantined_named_and_the_stop_ends_in_time(
+    clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    swallower = Swallower()
+    async with running(child("a", lambda: Stopping([]), shutdown=2.0), child("b", Actor)) as system:
+        system.ref("a").tell(swallower.swallow, 5)
+        await settle()
+        report = await system.stop()
+        assert clock.monotonic_ns() == pytest.approx((2.0 + GRACE_S) * 1e9, rel=0.01)
+        assert (report.overran, report.exit_code) == (("a",), 1)
+        assert [(leak.path, leak.life) for leak in report.leaks] == [("a", 1)]
+        assert report.leaks[0].waits_on.endswith("in wait")
+        assert (system.ref("a").stats().dropped.cancel, len(system.leaked_tasks)) == (5, 1)
+        await swallower.release()
+        assert (system.leaked_tasks, len(system.leaks)) == ((), 1)
+    assert "a life 1 swallowed its cancellation, waiting on" in caplog.text
+
+
+async def test_a_second_kill_does_not_lengthen_the_grace_of_the_first(clock: VirtualClock) -> None:
+    swallower = Swallower()
+    async with running(child("a", lambda: Stopping([]))) as system:
+        system.ref("a").tell(swallower.swallow)
+        await settle()
+        cell = cell_of(system, "a")
+        cell.kill()
+        await clock.sleep(GRACE_S / 2)
+        cell.kill()
+        cell.stop()
+        await clock.sleep(GRACE_S * 0.6)
+        assert (len(system.leaks), cell.lives) == (1, 2)
+        await swallower.release()
+
+
+async def test_a_leaked_handler_that_ends_later_touches_nobody(
+    clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    after: list[Any] = []
+
+    async def stubborn(actor: Actor[Any]) -> None:
+        try:
+            await clock.sleep(1.0)
+        except asyncio.CancelledError:
+            await clock.sleep(5.0)
+        try:
+            actor.ref.tell("from the dead")
+        except NotRunning as error:
+            after.append(error)
+        raise ValueError("too late")
+
+    async with running(child("a", lambda: Stopping([]))) as system:
+        system.ref("a").tell(stubborn)
+        await settle()
+        cell_of(system, "a").kill()
+        await clock.sleep(1.0)
+        assert (cell_of(system, "a").lives, len(system.leaked_tasks)) == (2, 1)
+        await clock.sleep(10.0)
+        assert (cell_of(system, "a").lives, system.leaked_tasks, len(after)) == (2, (), 1)
+        assert system.ref("a").stats().dropped.cancel == 1
+    assert "a leaked handler raised" in caplog.text
+
+
+@pytest.mark.parametrize(("ends", "kind", "delivered"), [(None, Exit.KILLED, 1), (ValueError("own"), Exit.ERROR, 0)])
+async def test_a_handler_that_ends_by_itself_while_it_is_killed_keeps_its_true_outcome(
+    clock: VirtualClock, ends: Exception | None, kind: Exit, delivered: int
+) -> None:
+    async def handler(actor: Actor[Any]) -> None:
+        try:
+            await clock.sleep(10.0)
+        except asyncio.CancelledError:
+            if ends:
+                raise ends from None
+
+    async with running(child("a", lambda: Stopping([]))) as system:
+        system.ref("a").tell(handler)
+        await settle()
+        await restarted(system, "a")
+        stats = system.ref("a").stats()
+        assert (last(system, "a").kind, stats.delivered, stats.dropped.cancel) == (kind, delivered, 1 - delivered)
+
+
+# --- stopping the system ---------------------------------------------------------------------------------------------
+
+
+async def test_a_stop_drains_the_mailbox_before_on_stop(clock: VirtualClock) -> None:
+    seen: list[Any] = []
+
+    class Slow(Actor[Any]):
+        async def on_message(self, message: Any) -> None:
+            await clock.sleep(0.1)
+            seen.append(message)
+
+        def on_drain(self) -> None:
+            seen.append("drain")
+
+        def on_stop(self, reason: Reason) -> None:
+            seen.append(reason.kind)
+
+    system = System(tree([child("a", Slow)]), clock)
+    await system.start()
+    await settle()
+    refs: ActorRef[Any] = system.ref("a")
+    for n in range(3):
+        refs.tell(n)
+    await settle()
+    stop = asyncio.ensure_future(system.stop())
+    await settle()
+    assert refs.tell("late").name == "CLOSED"
+    report = await stop
+    assert seen == [0, "drain", 1, 2, Exit.SHUTDOWN]
+    assert (report.exit_code, report.dropped_stop, refs.stats().refused) == (0, 0, 1)
+
+
+async def test_a_coroutine_on_drain_is_waited_for_and_may_fail(clock: VirtualClock) -> None:
+    seen: list[Any] = []
+
+    class Drains(Stopping):
+        async def on_drain(self) -> None:
+            await clock.sleep(1.0)
+            raise ValueError("in on_drain")
+
+    system = System(tree([child("a", lambda: Drains(seen))]), clock)
+    await system.start()
+    await settle()
+    system.ref("a").tell(lambda actor: seen.append("handled"))
+    await system.stop()
+    assert [str(entry) for entry in seen] == ["error: ValueError: in on_drain"]
+    assert system.ref("a").stats().dropped.stop == 1
+
+
+async def test_a_drain_beyond_the_deadline_drops_the_rest_as_stopped(clock: VirtualClock) -> None:
+    async def slow(actor: Actor[Any], message: Any) -> None:
+        await clock.sleep(0.4)
+
+    system = System(tree([awaiting("a", slow, shutdown=1.0)]), clock)
+    await system.start()
+    await settle()
+    for n in range(10):
+        system.ref("a").tell(n)
+    report = await system.stop()
+    stats = system.ref("a").stats()
+    assert (stats.delivered, stats.dropped.cancel, stats.dropped.stop, stats.unaccounted) == (2, 1, 7, 0)
+    assert (report.dropped_stop, report.overran) == (7, ("a",))
+
+
+async def test_a_second_stop_cuts_the_drain(clock: VirtualClock) -> None:
+    async def slow(actor: Actor[Any], message: Any) -> None:
+        await clock.sleep(0.4)
+
+    system = System(tree([awaiting("a", slow)]), clock)
+    await system.start()
+    await settle()
+    for n in range(10):
+        system.ref("a").tell(n)
+    stop = asyncio.ensure_future(system.stop())
+    await clock.sleep(0.1)
+    system.begin_stop()
+    report = await stop
+    assert (system.ref("a").stats().delivered, report.dropped_stop, report.overran) == (1, 9, ())
+
+
+async def test_timers_take_sensible_delays_only() -> None:
+    errors: list[Misuse] = []
+
+    def handle(actor: Actor[Any], message: Any) -> None:
+        for delay_s in (-1.0, float("nan"), float("inf"), 1e9):
+            with pytest.raises(Misuse, match="a timer takes seconds, 0 or more") as raised:
+                actor.after(delay_s, "never")
+            errors.append(raised.value)
+        for interval_s in (0.000_9, -1.0, float("nan")):
+            with pytest.raises(Misuse):
+                actor.every(interval_s, "never")
+
+    async with running(plain("a", handle)) as system:
+        system.ref("a").tell(0)
+        await settle()
+        assert system.ref("a").stats().delivered == 1
+    assert len(errors) == 4
+
+
+async def test_a_hand_off_to_a_coroutine_is_refused_at_the_start() -> None:
+    async def handle(actor: Actor[Any], message: Any) -> None:
+        raise AssertionError
+
+    system = System(tree([awaiting("a", handle, hand_off=True)]), clock_here())
+    with pytest.raises(StartFailed, match="a: hand_off needs a plain on_message") as raised:
+        await system.start()
+    assert isinstance(raised.value.__cause__, SpecError)
+
+
+async def test_a_start_that_failed_within_a_group_names_its_history(clock: VirtualClock) -> None:
+    begun: list[int] = []
+
+    class Once(Actor[Any]):
+        def on_start(self) -> None:
+            begun.append(1)
+            if len(begun) > 1:
+                raise ValueError("not again")
+
+    root = Supervisor((child("a", Once),), intensity=1)
+    system = System(root, clock)
+    await system.start()
+    await settle()
+    cell_of(system, "a").kill()
+    report = await system.wait()
+    assert "life 1 ended: killed" in str(report.reason)
+    assert "not again" in str(report.reason)

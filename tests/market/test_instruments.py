@@ -1,0 +1,75 @@
+"""Exact conversion between what people write and integers of increments."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+
+from ticktree.market import BadInstrument, BadNumber, Instrument, OffIncrement, exact, plain
+
+from .samples import BTC
+
+INCREMENTS = st.sampled_from([Decimal(text) for text in ("0.01", "0.5", "0.00000001", "1", "25", "0.0003")])
+
+
+@given(st.integers(-(10**12), 10**12), INCREMENTS)
+def test_increments_come_back_whatever_the_increment(count: int, increment: Decimal) -> None:
+    instrument = Instrument("A-B", 0, increment, increment)
+    assert instrument.price_increments(instrument.price(count)) == count
+    assert instrument.size_increments(str(instrument.size(count))) == count
+
+
+@given(st.integers(0, 10**9))
+def test_a_price_that_went_through_a_float_is_still_on_increment(count: int) -> None:
+    assert BTC.price_increments(float(BTC.price(count))) == count
+    assert BTC.nearest_price(float(BTC.price(count))) == count
+
+
+@pytest.mark.parametrize("value", ["0.01", Decimal("0.01"), 0.01, "1e-2"])
+def test_a_size_may_be_written_in_any_way(value: Any) -> None:
+    assert BTC.size_increments(value) == 100
+
+
+def test_off_increment_is_refused_with_the_nearest_valid_ones() -> None:
+    with pytest.raises(OffIncrement, match=r"BTC-USDT: price 100\.011 .* nearest valid: 100\.01 and 100\.02") as raised:
+        BTC.price_increments(100.011)
+    assert raised.value.nearest == (Decimal("100.01"), Decimal("100.02"))
+
+
+@pytest.mark.parametrize(
+    "value", ["x", "", "nan", "inf", float("nan"), float("-inf"), True, None, b"1", "1e999999999", "9" * 10_000]
+)
+def test_what_is_no_sensible_number_is_refused(value: Any) -> None:
+    with pytest.raises(BadNumber):
+        exact(value)
+
+
+def test_more_increments_than_64_bits_are_refused() -> None:
+    with pytest.raises(BadNumber, match="64 bits"):
+        BTC.price_increments("1e20")
+
+
+@pytest.mark.parametrize(
+    ("name", "id", "increment"),
+    [("btc-usdt", 1, "1"), ("BTCUSDT", 1, "1"), ("A-B", -1, "1"), ("A-B", 1 << 32, "1"), ("A-B", 1, "0"),
+     ("A-B", 1, "-1"), ("A-B", 1, "nan"), ("A-B", 1, "1e-9999")],
+)  # fmt: skip
+def test_a_definition_that_cannot_be_is_refused(name: str, id: int, increment: str) -> None:
+    with pytest.raises(BadInstrument):
+        Instrument(name, id, Decimal(increment), Decimal(1))
+
+
+def test_the_id_of_a_session_does_not_make_another_instrument() -> None:
+    other = Instrument("BTC-USDT", 99, BTC.price_increment, BTC.size_increment)
+    assert other == BTC
+    assert hash(other) == hash(BTC)
+
+
+def test_whole_sizes_round_down() -> None:
+    assert BTC.whole_sizes(0.00029) == 2
+    assert BTC.whole_sizes(0.0) == 0
+
+
+def test_plain_text_has_neither_exponent_nor_needless_zeros() -> None:
+    assert [plain(Decimal(text)) for text in ("0.0100", "64000", "0", "1E+3")] == ["0.01", "64000", "0", "1000"]

@@ -1,0 +1,269 @@
+"""The composition root: what an application is made of, as a value; its tree; and running it."""
+
+import time
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import Any
+
+import attrs
+
+from ticktree.actors import (
+    Actor,
+    ActorNode,
+    ActorRef,
+    Block,
+    ChildSpec,
+    Conflate,
+    DropOldest,
+    Fail,
+    Mailbox,
+    StopReport,
+    Supervisor,
+    System,
+    run_system,
+)
+from ticktree.distribution import Hub
+from ticktree.feeds import FeedAccount, Market, SimulatedExchange, SimulatedFeed, Source
+from ticktree.market import EventKind, Topic, latest_quote
+from ticktree.routing import Desk, Policy, Portfolio, Router, Timeout
+from ticktree.routing.venues.simulated import SimulatedVenue
+from ticktree.strategies import Strategy
+
+from . import console
+
+
+class BadApp(ValueError):
+    """Parts of an application that do not fit together."""
+
+
+@attrs.frozen
+class FeedPart:
+    """`[feeds.NAME]` of type "simulated"."""
+
+    name: str
+    market: Market = attrs.field(factory=Market)
+    kinds: tuple[EventKind, ...] = tuple(EventKind)
+
+
+@attrs.frozen
+class VenuePart:
+    """`[venues.NAME]` of type "simulated": it matches against the quotes of the feed `prices`."""
+
+    name: str
+    prices: str
+    latency_s: float = 0.0
+
+
+@attrs.frozen
+class RouterPart:
+    """`[routers.NAME]`."""
+
+    name: str
+    policy: Policy
+
+
+@attrs.frozen
+class StrategyPart:
+    """`[strategies.NAME]`. `mailbox` None: the one its class declares."""
+
+    name: str
+    make: Callable[[], Strategy]
+    topics: tuple[Topic, ...]
+    router: str
+    mailbox: Mailbox
+
+
+@attrs.frozen
+class App:
+    """An application, as a value. `tree()` makes a new supervisor tree of it each time."""
+
+    feeds: tuple[FeedPart, ...]
+    venues: tuple[VenuePart, ...]
+    routers: tuple[RouterPart, ...]
+    strategies: tuple[StrategyPart, ...]
+
+    def __attrs_post_init__(self) -> None:
+        for venue in self.venues:
+            _known("feed", venue.prices, self.feeds, f"the prices of venue {venue.name}")
+        for router in self.routers:
+            for name in router.policy.venues:
+                _known("venue", name, self.venues, f"router {router.name}")
+        for strategy in self.strategies:
+            _known("router", strategy.router, self.routers, f"strategy {strategy.name}")
+            if not strategy.topics:
+                raise BadApp(f'strategy {strategy.name} has no topics; it gets nothing: topics = ("*/BTC-USDT/quote",)')
+
+    @classmethod
+    def simulated(cls, strategy: type[Strategy]) -> "App":
+        """`strategy` on a simulated exchange and a paper venue. Raises `BadApp`, `BadTopic`."""
+        _check_class(strategy)
+        return cls(
+            feeds=(FeedPart("simulated"),),
+            venues=(VenuePart("paper", prices="simulated"),),
+            routers=(RouterPart("default", Timeout("paper", deadline_s=0.25)),),
+            strategies=(strategy_part(strategy),),
+        )
+
+    def tree(self) -> Supervisor:
+        """The supervisor tree: started in this order, stopped in reverse."""
+        return assemble(self).tree
+
+
+def strategy_part(strategy: type[Strategy], router: str = "default") -> StrategyPart:
+    """What a strategy's class declares. Raises `BadTopic`."""
+    topics = tuple(map(Topic.parse, strategy.topics))
+    return StrategyPart(strategy.__name__.lower(), strategy, topics, router, strategy.mailbox)
+
+
+def _check_class(given: object) -> None:
+    if not (isinstance(given, type) and issubclass(given, Strategy)):
+        raise BadApp(f"run takes an App or a subclass of Strategy (the class, not an object); not {given!r}")
+
+
+def _known(kind: str, name: str, parts: Iterable[Any], who: str) -> None:
+    names = [part.name for part in parts]
+    if name not in names:
+        nearest = get_close_matches(name, names, 1)
+        hint = f"did you mean {nearest[0]!r}?" if nearest else f"there is {', '.join(names) or 'none'}"
+        raise BadApp(f"{who} names the {kind} {name!r}, which is not there; {hint}")
+
+
+# --- assembly ------------------------------------------------------------------------------------------------------
+
+
+class Subscriber(Actor[None]):
+    """The hub's place in the tree: it subscribes everyone before the first feed starts.
+
+    Subscriptions belong to places, so one that restarts keeps its own.
+    """
+
+    def __init__(self, hub: Hub, wanted: dict[str, tuple[Topic, ...]]) -> None:
+        self._hub, self._wanted = hub, wanted
+
+    def on_start(self) -> None:
+        for path, topics in self._wanted.items():
+            self._hub.subscribe(self.find(path), topics)
+
+
+@attrs.frozen
+class Assembly:
+    """A tree, and the plain objects that its actors share."""
+
+    tree: Supervisor
+    hub: Hub
+    portfolio: Portfolio
+    accounts: dict[str, FeedAccount]
+
+
+FEW = Mailbox(1_024, Fail())
+ORDERS = Mailbox(4_096, Block())
+PRICES = Mailbox(65_536, Conflate(latest_quote, otherwise=DropOldest()))
+
+
+def assemble(app: App) -> Assembly:
+    """Make what `app` describes. Nothing runs yet."""
+    hub, portfolio = Hub(), Portfolio(_epoch())
+    accounts = {feed.name: FeedAccount() for feed in app.feeds}
+    wanted: dict[str, tuple[Topic, ...]] = {}
+    wanted |= {f"venues/{venue.name}": (Topic(venue.prices, "*", EventKind.QUOTE),) for venue in app.venues}
+    wanted |= {f"strategies/{strategy.name}": strategy.topics for strategy in app.strategies}
+    groups = (
+        _group("venues", [_venue(venue, portfolio) for venue in app.venues]),
+        _group("routers", [_router(router, app, portfolio) for router in app.routers]),
+        ChildSpec("hub", lambda: Subscriber(hub, wanted), FEW),
+        _group("strategies", [_strategy(strategy, portfolio) for strategy in app.strategies]),
+        _group("feeds", [spec for feed in app.feeds for spec in _feed(feed, hub, accounts[feed.name])]),
+    )
+    return Assembly(Supervisor(groups, intensity=3, period_s=30.0, id="ticktree"), hub, portfolio, accounts)
+
+
+def _group(id: str, children: list[ChildSpec]) -> Supervisor:
+    return Supervisor(tuple(children), intensity=5, period_s=30.0, id=id)
+
+
+def _venue(part: VenuePart, portfolio: Portfolio) -> ChildSpec:
+    return ChildSpec(part.name, lambda: SimulatedVenue(part.name, portfolio, part.latency_s), PRICES)
+
+
+def _router(part: RouterPart, app: App, portfolio: Portfolio) -> ChildSpec:
+    venues = {venue.name: f"venues/{venue.name}" for venue in app.venues}
+    return ChildSpec(part.name, lambda: Router(part.name, part.policy, venues, portfolio), ORDERS)
+
+
+def _strategy(part: StrategyPart, portfolio: Portfolio) -> ChildSpec:
+    def start() -> Strategy:
+        strategy = part.make()
+
+        def router() -> ActorRef[Any]:
+            return strategy.find(f"routers/{part.router}")
+
+        strategy.sit_at(Desk(part.name, part.router, portfolio, router))
+        return strategy
+
+    return ChildSpec(part.name, start, part.mailbox)
+
+
+def _feed(part: FeedPart, hub: Hub, account: FeedAccount) -> list[ChildSpec]:
+    instruments = [instrument.name for instrument in part.market.instruments]
+    topics = tuple(Topic(part.name, instrument, kind) for instrument in instruments for kind in part.kinds)
+    source = Source(part.name, topics, hub, account)
+    exchange = f"{part.name}-exchange"
+    return [
+        ChildSpec(exchange, lambda: SimulatedExchange(part.name, part.market), FEW),
+        ChildSpec(part.name, lambda: SimulatedFeed(source, f"feeds/{exchange}"), FEW),
+    ]
+
+
+def _epoch() -> str:
+    """Seconds since 1970 in base 32: short to read, and no two runs of one machine share it."""
+    digits, seconds = "", int(time.time())
+    while seconds:
+        seconds, digit = divmod(seconds, 32)
+        digits = "0123456789abcdefghijklmnopqrstuv"[digit] + digits
+    return digits
+
+
+# --- running -------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class ExitReport:
+    """How a run ended. `str()` is the summary."""
+
+    stop: StopReport
+    actors: tuple[ActorNode, ...]
+    accounts: dict[str, FeedAccount]
+    positions: dict[tuple[str, str], Decimal]  # (strategy, instrument) -> what it holds, where that is not 0
+    fills: int
+
+    @property
+    def exit_code(self) -> int:
+        """0 when everything stopped in time and for the wanted reason."""
+        return self.stop.exit_code
+
+    def __str__(self) -> str:
+        return console.summary(self)
+
+
+def run(what: App | type[Strategy]) -> ExitReport:
+    """Run an application, or a strategy on a simulated exchange and a paper venue, until Ctrl-C; blocks.
+
+    Prints what happens (unless logging is set up already) and a summary. A run that did not end cleanly exits the
+    process with its code, 1. Raises `StartFailed` when something could not start.
+    """
+    app = what if isinstance(what, App) else App.simulated(what)
+    console.log_to_stdout()
+    assembly = assemble(app)
+    report = run_assembly(assembly, System(assembly.tree))
+    print(f"\n{report}", flush=True)
+    if report.exit_code:
+        raise SystemExit(report.exit_code)
+    return report
+
+
+def run_assembly(assembly: Assembly, system: System) -> ExitReport:
+    """Run `system`, made of the tree of `assembly`, until it ends; blocks."""
+    stop = run_system(lambda: system)
+    portfolio = assembly.portfolio
+    return ExitReport(stop, system.snapshot().actors(), assembly.accounts, portfolio.positions(), portfolio.fills)

@@ -149,7 +149,8 @@ class ActorCell:
         self.life = Life(self, self.lives)
         current, self.scheduler.current = self.scheduler.current, self
         try:
-            return self.life.begin()
+            context = self.scheduler.context
+            return context.copy().run(self.life.begin) if context is not None else self.life.begin()
         finally:
             self.scheduler.current = current
 

@@ -7,6 +7,7 @@ that a simulation tries orders which a loop allows but seldom shows; the loop's 
 
 import asyncio
 from collections import deque
+from contextvars import Context, copy_context
 from random import Random
 from typing import TYPE_CHECKING, Protocol
 
@@ -43,6 +44,7 @@ class Scheduler:
         "_random",
         "_scheduled",
         "burst",
+        "context",
         "current",
         "epoch",
         "monotonic_ns",
@@ -63,12 +65,13 @@ class Scheduler:
         self._random = random
         self._scheduled = False
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.context: Context | None = None  # of plain handlers: nobody's, whoever set the run queue going
 
     def start(self) -> None:
         """Begin on the running loop."""
-        self._loop = asyncio.get_running_loop()
+        self._loop, self.context = asyncio.get_running_loop(), copy_context()
         if self.ready:
-            self._loop.call_soon(self._turn)
+            self._loop.call_soon(self._turn, context=self.context)
 
     def enqueue(self, cell: "ActorCell") -> None:
         """Let `cell` have a turn."""
@@ -76,7 +79,7 @@ class Scheduler:
             self._scheduled = True
             self.woken_ns = self.monotonic_ns()
             if self._loop is not None:
-                self._loop.call_soon(self._turn)
+                self._loop.call_soon(self._turn, context=self.context)
         self.ready.append(cell)
 
     def _turn(self) -> None:
@@ -95,7 +98,7 @@ class Scheduler:
             self.woken_ns = self.monotonic_ns()
             self._scheduled = bool(ready)
             if ready and self._loop is not None:
-                self._loop.call_soon(self._turn)
+                self._loop.call_soon(self._turn, context=self.context)
 
     def _draw(self, random: Random) -> "ActorCell":
         ready = self.ready

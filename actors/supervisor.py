@@ -107,10 +107,12 @@ class SupervisorCell:
         self._next_id = 0
 
     def _place(self, spec: ChildSpec | Supervisor) -> Child:
-        path = spec.id if self.parent is None else f"{self.path}/{spec.id}"
         if isinstance(spec, Supervisor):
-            return SupervisorCell(self.system, self, spec, path)
-        return ActorCell(self.system, self, spec, path)
+            return SupervisorCell(self.system, self, spec, self._path_of(spec.id))
+        return ActorCell(self.system, self, spec, self._path_of(spec.id))
+
+    def _path_of(self, id: str) -> str:
+        return id if self.parent is None else f"{self.path}/{id}"
 
     # --- life, as the parent sees it (the same calls as a cell's) ----------------------------------------------
 
@@ -482,7 +484,7 @@ class SupervisorCell:
         template = self.spec.children[0]
         assert isinstance(template, ChildSpec)
         self._next_id += 1
-        cell = ActorCell(self.system, self, template, f"{self.path}/{template.id}:{self._next_id}")
+        cell = ActorCell(self.system, self, template, self._path_of(f"{template.id}:{self._next_id}"))
         cell.args = arguments
         return cell
 
@@ -535,7 +537,7 @@ class SupervisorCell:
         id = which if isinstance(which, str) else which.path.rpartition("/")[2]
         child = self.children.get(id)
         if child is None or not (isinstance(which, str) or which.path == child.path):
-            path = f"{self.path}/{id}" if isinstance(which, str) else which.path
+            path = self._path_of(id) if isinstance(which, str) else which.path
             raise UnknownActor(path, [other.path for other in self.children.values()][:5])
         return child
 

@@ -70,12 +70,11 @@ class Connection(asyncio.Protocol):
             return
         self._error = self._error or PeerLost("closed from this side")
         self._transport.close()
-        try:
-            async with asyncio.timeout(CLOSE_S):
-                await asyncio.shield(self.gone)
-        except TimeoutError:
+        await asyncio.wait([self.gone], timeout=CLOSE_S)
+        if not self.gone.done():
             self._transport.abort()
-            await asyncio.shield(self.gone)
+            await asyncio.wait([self.gone], timeout=CLOSE_S)
+        self.connection_lost(None)  # nothing to do, unless the loop forgot to
 
     # --- the loop's calls --------------------------------------------------------------------------------------
 
@@ -118,8 +117,9 @@ class Connection(asyncio.Protocol):
         self.paused = False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self.gone.done():
-            self.gone.set_result(None)
+        if self.gone.done():
+            return
+        self.gone.set_result(None)
         if self._error is None:
             self._error = PeerLost(f"the connection broke: {exc}" if exc else "the connection was closed")
         error = self._error
@@ -170,14 +170,17 @@ class Server:
 async def connect(url: str, make: Callable[[], Connection], timeout_s: float) -> Connection:
     """Connect to `url`. Raises `BadAddress`, `Unreachable`."""
     host, port = address(url)
-    loop = asyncio.get_running_loop()
+    connection = make()
     try:
         async with asyncio.timeout(timeout_s):
-            _, connection = await loop.create_connection(make, host, port)
+            await asyncio.get_running_loop().create_connection(lambda: connection, host, port)
     except TimeoutError as error:
         raise Unreachable(url, f"no answer within {timeout_s:g} s") from error
     except OSError as error:
         raise Unreachable(url, str(error)) from error
+    except asyncio.CancelledError:
+        connection.connection_lost(None)  # uvloop closes the transport and does not tell its protocol
+        raise
     return connection
 
 

@@ -33,6 +33,8 @@ class Lasts:
         return next((n for n in range(max(rows, 1), len(batch)) if batch[n - 1].last), len(batch))
 
     def skipped(self, mark: Skipped | None, lost: Sequence[Row]) -> Skipped | None:
+        if not isinstance(lost, list):  # another message than a batch was lost
+            return mark
         return Skipped((mark.rows if mark else 0) + len(lost))
 
 
@@ -40,7 +42,7 @@ class Silent(Lasts):
     """Cuts in the same places, and leaves nothing."""
 
     def skipped(self, mark: Skipped | None, lost: Sequence[Row]) -> Skipped | None:
-        return None
+        return mark
 
 
 def rows(text: str) -> list[Row]:

@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -70,8 +70,7 @@ class Probe(Actor[Any]):
         if isinstance(message, Reason):
             self.stop(message)
         elif callable(message):
-            told: Awaitable[None] | None = message(self)
-            return told
+            return cast(Awaitable[None] | None, message(self))
         else:
             self.stage.log.append(f"{self.id}: {message}")
         return None
@@ -83,11 +82,12 @@ class Probe(Actor[Any]):
 
 def group(*children: ChildSpec | Supervisor, **more: Any) -> Supervisor:
     """A supervisor that gives up late."""
-    return Supervisor(children, **{"intensity": 10, "period_s": 10.0, **more})
+    options: dict[str, Any] = {"intensity": 10, "period_s": 10.0, **more}
+    return Supervisor(children, **options)
 
 
 @asynccontextmanager
-async def started(clock: Clock, root: Supervisor, **more: Any) -> AsyncIterator[System]:
+async def started(clock: Clock, root: Supervisor, **more: Any) -> AsyncGenerator[System]:
     """A running system, which is stopped at the end and must then have left nothing behind."""
     system = System(root, clock, **more)
     await system.start()
@@ -115,6 +115,15 @@ def assert_conserved(cell: ActorCell) -> None:
 async def settled() -> None:
     """Return when nothing more happens without a timer."""
     await asyncio.sleep(1e-6)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Return in the very turn of the loop in which `condition` has come true."""
+    for _ in range(10_000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it did not come true in 10,000 turns of the loop")
 
 
 def cell_of(system: System, path: str) -> ActorCell:
@@ -147,5 +156,5 @@ async def never_mind_cancels(_: object, __: object = None) -> None:
 def note_soak(config: pytest.Config, key: str, counts: dict[str, Any]) -> None:
     """Write what a campaign has counted into `soak.json`, beside what other campaigns wrote."""
     path = config.rootpath / "soak.json"
-    known = json.loads(path.read_text()) if path.exists() else {}
+    known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     path.write_text(json.dumps({**known, key: counts}, indent=2, sort_keys=True) + "\n")

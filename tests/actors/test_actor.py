@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 
 from ticktree.actors import Actor, Timer, UnknownActor, VirtualClock, simulate
 
-from .harness import Recorder, awaiting, cell_of, child, plain, restarted, running, settle, without_collector
+from tests.actors.harness import Recorder, awaiting, cell_of, child, plain, restarted, running, settle, without_collector
 
 MS = 1_000_000
 

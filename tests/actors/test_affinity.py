@@ -7,7 +7,7 @@ import pytest
 from ticktree.actors import SpecError
 from ticktree.actors.affinity import pin
 
-from .harness import program
+from tests.actors.harness import program
 
 linux = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux can pin")
 

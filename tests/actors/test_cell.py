@@ -22,8 +22,8 @@ from ticktree.actors import (
 from ticktree.actors.control import CONTROL_BOUND
 from ticktree.actors.scheduler import ITEMS_A_TURN
 
-from .batches import Lasts, rows
-from .harness import Recorder, awaiting, cell_of, child, plain, restarted, running, settle
+from tests.actors.batches import Lasts, rows
+from tests.actors.harness import Recorder, awaiting, cell_of, child, plain, restarted, running, settle
 
 WIDE = Mailbox(1_000_000, Block())
 

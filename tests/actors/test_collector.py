@@ -5,7 +5,7 @@ import gc
 from ticktree.actors import Actor
 from ticktree.actors.collector import Collector, GcPauses
 
-from .harness import child, running
+from tests.actors.harness import child, running
 
 
 async def test_what_is_alive_after_the_start_is_out_of_the_collectors_sight_until_the_stop() -> None:

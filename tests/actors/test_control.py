@@ -6,7 +6,7 @@ from typing import Any
 from ticktree.actors import Actor
 from ticktree.actors.control import CONTROL_BOUND, ControlLane, Signal
 
-from .harness import cell_of, plain, running, settle
+from tests.actors.harness import cell_of, plain, running, settle
 
 
 def unaccounted(lane: ControlLane) -> int:

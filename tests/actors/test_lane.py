@@ -23,7 +23,7 @@ from ticktree.actors import (
 from ticktree.actors.lane import MARKS_BOUND, DataLane, new_lane
 from ticktree.actors.mailbox import Overflow, Plain
 
-from .harness import settle
+from tests.actors.harness import settle
 
 ACCEPTED, CONFLATED, DROPPED = Delivery.ACCEPTED, Delivery.CONFLATED, Delivery.DROPPED
 FULL, CLOSED = Delivery.FULL, Delivery.CLOSED

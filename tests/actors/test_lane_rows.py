@@ -9,8 +9,8 @@ from ticktree.actors import Block, Conflate, Delivery, DropNewest, DropOldest, M
 from ticktree.actors.lane import DataLane, new_lane
 from ticktree.actors.mailbox import Overflow, Rows
 
-from .batches import Lasts, Row, Silent, Skipped, rows
-from .harness import settle
+from tests.actors.batches import Lasts, Row, Silent, Skipped, rows
+from tests.actors.harness import settle
 
 
 class Lane:

@@ -28,7 +28,7 @@ from ticktree.actors import (
 )
 from ticktree.actors.life import KILL_GRACE_NS
 
-from .harness import awaiting, cell_of, child, clock_here, plain, restarted, running, settle, tree
+from tests.actors.harness import awaiting, cell_of, child, clock_here, plain, restarted, running, settle, tree
 
 GRACE_S = KILL_GRACE_NS / 1e9
 

@@ -151,7 +151,7 @@ class Leaf(Actor[str]):
         draw = self.storm.random.random()
         if draw < 0.02:
             self.fails("on_stop raises")
-        return self.stop_later(1_000.0 if draw < 0.03 else draw) if draw < 0.1 else None
+        return self.stop_later(20.0 if draw < 0.03 else draw) if draw < 0.1 else None
 
     async def stop_later(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -170,7 +170,7 @@ class Leaf(Actor[str]):
     def lives(self) -> bool:
         """Whether the runtime lets it act."""
         try:
-            return self.ref is not None
+            return self.ref.path == self.where
         except NotRunning:
             return False
 
@@ -321,7 +321,9 @@ class Storm:
         if vacant and self.random.random() < 0.9:
             return lambda: supervisor.restart_child(vacant[0])
         child = self.random.choice(children)
-        self.meddled.add(child.path)
+        # who waits in a group for the restart of a child that is terminated stays down with it
+        alone = supervisor.spec.strategy is RestartStrategy.ONE_FOR_ONE
+        self.meddled.update([child.path] if alone else [info.path for info in children])
         return lambda: self.random.choice((supervisor.terminate_child, supervisor.delete_child))(child.id)
 
     async def obey(self, supervisor: SupervisorCell, command: Callable[[], Coroutine[Any, Any, Any]]) -> None:
@@ -449,9 +451,9 @@ def test_the_same_seed_gives_the_same_trace_twice_and_another_seed_another() -> 
 @pytest.mark.soak
 def test_a_random_tree_survives_millions_of_failures(pytestconfig: pytest.Config) -> None:
     total: Counter[str] = Counter()
-    for seed in range(300):
+    for seed in range(200):
         counts, _ = endure(seed, 10_000)
         total += counts
         total["seeds"] += 1
-    assert total["failures"] >= 3_000_000
+    assert total["failures"] >= 2_000_000
     note_soak(pytestconfig, "random_tree", dict(total))

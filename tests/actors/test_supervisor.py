@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -736,7 +737,7 @@ async def test_case_37_a_child_exits_by_itself_during_the_stop_and_its_true_reas
         if reason == KILLED:
             cells[0].kill()
         else:
-            cells[0].ref.tell(lambda probe: end_by_itself(probe, reason))
+            cells[0].ref.tell(partial(end_by_itself, reason=reason))
         await asyncio.sleep(1.0)
         assert cells[0].life is None
 

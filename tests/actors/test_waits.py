@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Generator
 
 from ticktree.actors.waits import where
 
-from .harness import settle
+from tests.actors.harness import settle
 
 
 async def innermost(future: "asyncio.Future[None]") -> None:

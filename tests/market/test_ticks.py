@@ -43,7 +43,7 @@ def test_vectorised_and_scalar_bytes_are_the_same(ticks: list[Tick]) -> None:
 
 
 def test_the_record_is_laid_out_as_documented() -> None:
-    offsets = {name: TICK.fields[name][1] for name in TICK.names or ()} if TICK.fields else {}
+    offsets = {name: field[1] for name, field in (TICK.fields or {}).items()}
     assert offsets == {
         "instrument": 0, "kind": 4, "flags": 5, "source": 6, "sequence": 8, "venue_time_ns": 16,
         "received_time_ns": 24, "a": 32, "b": 40, "c": 48, "d": 56,

@@ -1,5 +1,6 @@
 """The wire protocol, from bytes cut anywhere, and from bytes that are something else."""
 
+import contextlib
 from decimal import Decimal
 from itertools import pairwise
 
@@ -50,9 +51,9 @@ def test_one_read_brings_the_whole_conversation() -> None:
     assert read([STREAM]) == CONVERSATION
 
 
-@pytest.mark.parametrize("at", range(len(STREAM) + 1))
-def test_cut_at_any_byte(at: int) -> None:
-    assert read([STREAM[:at], STREAM[at:]]) == CONVERSATION
+def test_cut_at_every_byte() -> None:
+    for at in range(len(STREAM) + 1):
+        assert read([STREAM[:at], STREAM[at:]]) == CONVERSATION, at
 
 
 def test_byte_by_byte() -> None:
@@ -67,11 +68,9 @@ def test_cut_at_any_bytes(cuts: list[int]) -> None:
 @given(st.lists(st.binary(max_size=200), max_size=6))
 def test_bytes_that_are_something_else_raise_a_named_error_or_wait(pieces: list[bytes]) -> None:
     framing = wire.Framing()
-    try:
+    with contextlib.suppress(WireError):
         for piece in pieces:
             list(framing.split(piece))
-    except WireError as error:
-        assert error.offset >= 0
     assert framing.buffered < wire.MOST_BYTES
 
 

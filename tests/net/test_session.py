@@ -72,6 +72,18 @@ async def test_an_address_that_cannot_be_reached_is_tried_again_and_asked_for_an
     await server.close()
 
 
+async def test_stopping_in_the_middle_of_connecting_closes_what_there_is() -> None:
+    server, client = Server(lambda: Connection(End(), Lines())), Client()
+    session = session_to(client, await server.listen("tcp://127.0.0.1:0"))
+    session.start()
+    connection = await client.next()  # made, but `create_connection` has not returned yet
+    async with asyncio.timeout(0.5):
+        await session.stop()
+    assert connection.gone.done()
+    assert isinstance(await client.next(), PeerLost)
+    await server.close()
+
+
 async def test_stopping_while_it_pauses_ends_it() -> None:
     client = Client()
     session = session_to(client, "tcp://127.0.0.1:1", backoff=Backoff(30.0, 30.0))
@@ -92,13 +104,10 @@ async def test_an_address_that_can_never_be_is_a_fault_of_ours() -> None:
 
 async def test_a_client_that_was_killed_ends_it() -> None:
     class Killed(Client):
-        @property
-        def clock(self) -> LiveClock:  # type: ignore[override]
-            raise NotRunning("killed")
-
-        @clock.setter
-        def clock(self, clock: LiveClock) -> None:
-            pass
+        def __getattribute__(self, name: str) -> Any:
+            if name == "clock":
+                raise NotRunning("killed")
+            return super().__getattribute__(name)
 
     client = Killed()
     session_to(client, "tcp://127.0.0.1:1").start()

@@ -128,7 +128,7 @@ async def test_a_peer_that_raises_loses_its_connection_and_hears_of_its_fault() 
 async def test_a_peer_that_does_not_read_pauses_the_writer(served: tuple[str, End]) -> None:
     url, there = served
     connection = await open_to(url, End())
-    remote = await there.next()
+    remote: Connection = await there.next()
     transport: Any = vars(remote)["_transport"]
     transport.pause_reading()
     while not connection.paused:

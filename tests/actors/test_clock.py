@@ -1,0 +1,172 @@
+"""Time, live and virtual."""
+
+import asyncio
+import os
+import threading
+import time
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from tests.actors.harness import clock_here, settle
+from ticktree.actors import Clock, Deadlock, LiveClock, VirtualClock, VirtualLoop, clock as clock_module, simulate
+
+HOUR_S = 3600.0
+
+
+async def never_early_and_in_order(clock: Clock, delays_ns: list[int]) -> None:
+    began_ns, rang = clock.monotonic_ns(), list[tuple[int, int]]()
+    for delay_ns in delays_ns:
+        clock.call_at(
+            began_ns + delay_ns, lambda delay_ns=delay_ns: rang.append((delay_ns, clock.monotonic_ns() - began_ns))
+        )
+    await clock.sleep(max(delays_ns) / 1e9 + 0.01)
+    assert len(rang) == len(delays_ns)
+    assert all(after_ns >= delay_ns for delay_ns, after_ns in rang)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(0, 10**15), min_size=1, max_size=30))
+def test_virtual_alarms_are_never_early(delays_ns: list[int]) -> None:
+    simulate(lambda clock: never_early_and_in_order(clock, delays_ns))
+
+
+@pytest.mark.live
+async def test_live_alarms_are_never_early() -> None:
+    await never_early_and_in_order(LiveClock(), [n * 700_001 for n in range(60)] + [0, 1, 999_999, 1_000_001])
+
+
+def test_live_alarms_are_never_early_on_asyncio_either() -> None:
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        runner.run(never_early_and_in_order(LiveClock(), [n * 1_300_001 for n in range(20)]))
+
+
+async def test_virtual_alarms_ring_in_the_order_of_their_times(clock: VirtualClock) -> None:
+    rang: list[int] = []
+    for delay_s in (3, 1, 2, 5, 4):
+        clock.call_at(clock.monotonic_ns() + delay_s * 10**9, lambda delay_s=delay_s: rang.append(delay_s))
+    await clock.sleep(10.0)
+    assert rang == [1, 2, 3, 4, 5]
+
+
+async def test_a_cancelled_alarm_does_not_ring(clock: VirtualClock) -> None:
+    rang: list[int] = []
+    alarm = clock.call_at(10**9, lambda: rang.append(1))
+    await clock.sleep(0.5)
+    alarm.cancel()
+    alarm.cancel()
+    await clock.sleep(1.0)
+    late = clock.call_at(0, lambda: rang.append(2))  # due in the past: at once
+    await settle()
+    late.cancel()
+    assert rang == [2]
+
+
+async def test_virtual_time_takes_no_real_time_and_stands_still_while_anything_runs(clock: VirtualClock) -> None:
+    began = time.perf_counter()
+    await clock.sleep(365 * 24 * HOUR_S)
+    assert time.perf_counter() - began < 5.0
+    assert clock.monotonic_ns() == pytest.approx(365 * 24 * HOUR_S * 1e9)
+    before_ns = clock.monotonic_ns()
+    for _ in range(1_000):
+        await asyncio.sleep(0)
+    assert clock.monotonic_ns() == before_ns
+
+
+async def test_a_cancelled_sleep_leaves_no_alarm(clock: VirtualClock) -> None:
+    sleep = asyncio.ensure_future(clock.sleep(HOUR_S))
+    await settle()
+    sleep.cancel()
+    await asyncio.gather(sleep, return_exceptions=True)
+    await clock.sleep(1.0)
+    assert clock.monotonic_ns() < 2e9
+
+
+async def test_asyncio_itself_runs_in_virtual_time(clock: VirtualClock) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(30.0):
+            await asyncio.sleep(HOUR_S)
+    assert clock.monotonic_ns() == pytest.approx(30e9)
+    assert asyncio.get_running_loop().time() == pytest.approx(30.0)
+
+
+def test_virtual_wall_time_starts_where_it_is_told() -> None:
+    async def main(clock: VirtualClock) -> tuple[int, int]:
+        start_ns = clock.now_ns()
+        await clock.sleep(1.5)
+        return start_ns, clock.now_ns()
+
+    start_ns, end_ns = simulate(main, wall_ns=1_700_000_000 * 10**9)
+    assert start_ns == 1_700_000_000 * 10**9
+    assert end_ns - start_ns == pytest.approx(1.5e9, abs=10)
+
+
+def test_waiting_for_what_will_never_happen_is_a_deadlock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock_module, "_PATIENCE_S", 0.01)
+
+    async def main(clock: VirtualClock) -> None:
+        await asyncio.get_running_loop().create_future()
+
+    with pytest.raises(Deadlock, match="what is awaited will never happen"):
+        simulate(main)
+
+
+def test_waiting_for_a_thread_or_a_socket_is_no_deadlock() -> None:
+    async def main(clock: VirtualClock) -> str:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[str] = loop.create_future()
+        threading.Timer(0.05, lambda: loop.call_soon_threadsafe(done.set_result, "from a thread")).start()
+        return await done
+
+    assert simulate(main) == "from a thread"
+
+
+def test_what_is_ready_goes_before_the_next_timer() -> None:
+    async def main(clock: VirtualClock) -> tuple[bytes, int]:
+        read, write = os.pipe()
+        got: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().add_reader(read, lambda: got.done() or got.set_result(os.read(read, 9)))
+        os.write(write, b"ready")
+        clock.call_at(1, lambda: None)
+        data = await got
+        asyncio.get_running_loop().remove_reader(read)
+        os.close(read)
+        os.close(write)
+        return data, clock.monotonic_ns()
+
+    assert simulate(main) == (b"ready", 0)
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S])
+async def test_a_jump_of_the_wall_clock_changes_nothing(jump_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = clock_here()
+    before_ns, rang = clock.now_ns(), list[int]()
+    clock.call_at(clock.monotonic_ns() + 100_000_000, lambda: rang.append(1))
+    real, real_ns = time.time, time.time_ns
+    monkeypatch.setattr(time, "time", lambda: real() + jump_s)
+    monkeypatch.setattr(time, "time_ns", lambda: real_ns() + round(jump_s * 1e9))
+    began_ns = time.monotonic_ns()
+    await clock.sleep(0.02)
+    assert rang == []
+    await clock.sleep(0.1)
+    assert rang == [1]
+    assert 0.1 < (time.monotonic_ns() - began_ns) / 1e9 < 5.0
+    assert 0 < clock.now_ns() - before_ns < 5e9
+
+
+@pytest.mark.live
+async def test_a_live_sleep_is_never_short() -> None:
+    clock = clock_here()
+    for seconds in (0.0, 0.000_1, 0.001_5, 0.003):
+        began_ns = time.monotonic_ns()
+        await clock.sleep(seconds)
+        assert time.monotonic_ns() - began_ns >= seconds * 1e9
+
+
+def test_virtual_loops_have_clocks_of_their_own() -> None:
+    one, other = VirtualLoop(), VirtualLoop()
+    one.run_until_complete(asyncio.sleep(5.0))
+    assert (round(one.time()), other.time()) == (5, 0.0)
+    one.close()
+    other.close()

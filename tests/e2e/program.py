@@ -1,0 +1,54 @@
+"""A program run as a user would, watched line by line, with a deadline."""
+
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+
+ROOT = Path(__file__).parents[2]
+DEADLINE_S = 30.0
+
+
+class Program:
+    """`python ARGUMENTS`, killed at the deadline whatever happens."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.lines: list[str] = []
+        self._process = subprocess.Popen(
+            [sys.executable, *arguments], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        self._killer = threading.Timer(DEADLINE_S, self._process.kill)
+
+    def __enter__(self) -> "Program":
+        self._killer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._killer.cancel()
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
+
+    def until(self, text: str) -> str:
+        """Read on to the line that holds `text`."""
+        assert self._process.stdout
+        for line in self._process.stdout:
+            self.lines.append(line.rstrip())
+            if text in line:
+                return line
+        raise AssertionError(f"{text!r} never came:\n" + "\n".join(self.lines))
+
+    def interrupt(self) -> None:
+        """Ctrl-C."""
+        self._process.send_signal(signal.SIGINT)
+
+    def end(self) -> tuple[int, str]:
+        """The exit code, and all it printed."""
+        assert self._process.stdout
+        self.lines += [line.rstrip() for line in self._process.stdout]
+        return self._process.wait(), "\n".join(self.lines)

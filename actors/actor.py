@@ -26,7 +26,7 @@ class Actor(Generic[M]):
     A handler that raises ends this life; the supervisor decides whether another begins, with a new object.
     """
 
-    _life: "Life | None" = None
+    _ticktree_life: "Life | None" = None  # the runtime's; named so that no subclass takes the name by chance
 
     def on_start(self) -> Awaitable[None] | None:
         """Called first. Siblings that come later in the tree start when it is done. May raise `Ignore`."""
@@ -47,41 +47,42 @@ class Actor(Generic[M]):
     @property
     def ref(self) -> "ActorRef[M]":
         """This actor's place in the tree: what others tell. It survives restarts."""
-        return self._live().cell.ref
+        return _live(self).cell.ref
 
     @property
     def path(self) -> str:
         """Where this actor stands in the tree, `group/child`."""
-        return self._live().cell.path
+        return _live(self).cell.path
 
     @property
     def clock(self) -> "Clock":
         """The system's time."""
-        return self._live().cell.clock
+        return _live(self).cell.clock
 
     @property
     def reads(self) -> "ReadTurns":
         """For who reads sockets: what opens and closes the window in which a message may be handed off."""
-        return self._live().cell.scheduler
+        return _live(self).cell.scheduler
 
     def after(self, delay_s: float, message: M) -> "Timer":
         """Have `message` handled once, not before `delay_s` seconds from now."""
-        return self._live().set_timer(delay_s, 0.0, message)
+        return _live(self).set_timer(delay_s, 0.0, message)
 
     def every(self, interval_s: float, message: M) -> "Timer":
         """Have `message` handled every `interval_s` seconds; while one still waits, the next is counted, not queued."""
-        return self._live().set_timer(interval_s, interval_s, message)
+        return _live(self).set_timer(interval_s, interval_s, message)
 
     def find(self, path: str) -> "ActorRef[Any]":
         """The ref of another place in the tree, by its path. Raises `UnknownActor`."""
-        return self._live().cell.system.ref(path)
+        return _live(self).cell.system.ref(path)
 
     def stop(self, reason: Reason = NORMAL) -> None:
         """End this life when the handler at work is done."""
-        self._live().exit(reason)
+        _live(self).exit(reason)
 
-    def _live(self) -> "Life":
-        if self._life is None:
-            name = type(self).__qualname__
-            raise NotRunning(f"this {name} does not run: a supervisor starts it, and `__init__` is too early")
-        return self._life
+
+def _live(actor: Actor[Any]) -> "Life":
+    if actor._ticktree_life is None:  # pyright: ignore[reportPrivateUsage]
+        name = type(actor).__qualname__
+        raise NotRunning(f"this {name} does not run: a supervisor starts it, and `__init__` is too early")
+    return actor._ticktree_life  # pyright: ignore[reportPrivateUsage]

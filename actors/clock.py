@@ -5,6 +5,7 @@ time at the start plus the monotonic time since.
 """
 
 import asyncio
+import math
 import selectors
 import time
 from collections.abc import Callable, Coroutine
@@ -125,6 +126,10 @@ class VirtualClock(LoopClock):
         self._now_ns = 0
         super().__init__(wall_ns, lambda: self._now_ns)
 
+    def delay_s(self, left_ns: int) -> float:
+        """At least two steps of the loop's float: from 97 days on a nanosecond is none, and time would stand still."""
+        return max(left_ns / NS, 2 * math.ulp(self._now_ns / NS))
+
     def advance(self, seconds: float) -> None:
         """Move on, as the loop does when nothing is ready."""
         self._now_ns += max(1, round(seconds * NS))
@@ -163,6 +168,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Virtual seconds."""
         return self.clock.monotonic_ns() / NS
+
+    @property
+    def _clock_resolution(self) -> float:
+        """asyncio's own is a nanosecond; what is due within a step of `time` would neither run nor be waited for."""
+        return max(1e-9, math.ulp(self.time()))
+
+    @_clock_resolution.setter
+    def _clock_resolution(self, _: float) -> None:
+        """asyncio sets it once."""
 
 
 def simulate(main: Callable[[VirtualClock], Coroutine[Any, Any, T]], wall_ns: int = 0) -> T:

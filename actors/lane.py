@@ -80,7 +80,7 @@ class DataLane:
         self.conflated = self.turned_away = self.evicted = 0
         self.crashed = self.cancelled = self.stopped = self.refused = 0
         self.items_out = 0  # messages that ever left the queue, brought up to date once a turn
-        self.stamps: deque[tuple[int, int]] = deque()  # (messages that had entered, at ns)
+        self.stamps: list[tuple[int, int]] = []  # (messages that had entered, at ns)
         self.waiting: OrderedDict[asyncio.Future[Delivery], tuple[Any, int]] = OrderedDict()
 
     # --- writing -----------------------------------------------------------------------------------------------
@@ -308,8 +308,10 @@ class DataLane:
         if stamps and stamps[-1][0] == entered:
             stamps.pop()  # a flood of control messages stamps often while the data stands still
         stamps.append((entered, now_ns))
-        while len(stamps) > 1 and stamps[1][0] <= self.items_out:
-            stamps.popleft()
+        spent = 0
+        while spent + 1 < len(stamps) and stamps[spent + 1][0] <= self.items_out:
+            spent += 1
+        del stamps[:spent]
 
     def oldest_age_ns(self, now_ns: int, not_before_ns: int = 0) -> int:
         """How long the oldest message has waited at most, given that it did not come before `not_before_ns`."""
@@ -326,7 +328,7 @@ class DataLane:
         """The ticks in the queue, added up message by message: `queued` must say the same."""
         return sum(entry[1] for entry in self.items)
 
-    def stats(self, oldest_age_ns: int = 0) -> MailboxStats:
+    def figures(self, oldest_age_ns: int = 0) -> MailboxStats:
         """The figures at this instant."""
         lost_inside = self.evicted + self.crashed + self.cancelled + self.stopped
         return MailboxStats(
@@ -408,9 +410,3 @@ class ConflatingLane(DataLane):
 
 
 _NO_SLOT: tuple[list[Any], int] = ([], -1)
-
-
-def new_lane(path: str, mailbox: Mailbox, wake: Callable[[], None], lost: Callable[[Any], None]) -> DataLane:
-    """The lane that `mailbox` asks for."""
-    kind = ConflatingLane if isinstance(mailbox.overflow, Conflate) else DataLane
-    return kind(path, mailbox, wake, lost)

@@ -22,8 +22,8 @@ from .errors import Misuse, SpecError, StartFailed, StartTimeout
 from .messages import Timer, describe, lose
 from .reason import KILLED, NORMAL, SHUTDOWN, Exit, Reason, failed
 from .ref import caller
+from .sources import where
 from .spec import Shutdown
-from .waits import where
 
 if TYPE_CHECKING:
     from .cell import ActorCell
@@ -118,7 +118,7 @@ class Life:
         actor = _checked(path, spec.start(*self.cell.args))
         if spec.hand_off and inspect.iscoroutinefunction(actor.on_message):
             raise SpecError(f"{path}: hand_off needs a plain on_message, not a coroutine")
-        actor._life = self  # pyright: ignore[reportPrivateUsage]  # the runtime's own mark on the actor
+        actor._ticktree_life = self  # pyright: ignore[reportPrivateUsage]  # the runtime's own mark on the actor
         return actor
 
     def _run(self) -> None:
@@ -135,13 +135,13 @@ class Life:
         self._leave(failed(error))
         if isinstance(error, StartFailed):
             return error
-        told = StartFailed(self.cell.path, f"{type(error).__name__}: {error}", tuple(self.cell.history))
+        told = StartFailed(self.cell.path, f"{type(error).__name__}: {error}", self.cell.history)
         told.__cause__ = error
         return told
 
     def _start_overran(self) -> None:
         cell, timeout_s = self.cell, self.cell.spec.start_timeout_s
-        self._reason = failed(StartTimeout(cell.path, timeout_s, self.waits_on(), tuple(cell.history)))
+        self._reason = failed(StartTimeout(cell.path, timeout_s, self.waits_on(), cell.history))
         self.kill()
 
     def _settle_start(self, error: BaseException | None) -> None:
@@ -151,7 +151,7 @@ class Life:
         assert started is not None
         if self._killed:
             timed_out = self._reason.error if self._reason else None
-            error = timed_out or StartFailed(self.cell.path, "it was stopped while starting", tuple(self.cell.history))
+            error = timed_out or StartFailed(self.cell.path, "it was stopped while starting", self.cell.history)
         if error is not None:
             started.set_exception(self._stillborn(error))
         else:
@@ -315,7 +315,7 @@ class Life:
         for timer in tuple(self.timers):
             timer.cancel()
         if self.actor is not None:
-            self.actor._life = None  # pyright: ignore[reportPrivateUsage]  # the runtime's own mark on the actor
+            self.actor._ticktree_life = None  # pyright: ignore[reportPrivateUsage]  # the runtime's own mark on the actor
         self.state = State.VACANT
         self.cell.vacate(self.number, reason)
         if self.ended is not None and not self.ended.done():
@@ -367,7 +367,7 @@ TAKES_TURNS = frozenset((State.RUNNING, State.DRAINING))
 def _checked(path: str, made: object) -> Actor[Any]:
     if not _is_actor(made):
         raise SpecError(f"{path}: start returned {made!r}, not an Actor")
-    if made._life is not None:  # pyright: ignore[reportPrivateUsage]  # the runtime's own mark on the actor
+    if made._ticktree_life is not None:  # pyright: ignore[reportPrivateUsage]  # the runtime's own mark on the actor
         raise SpecError(f"{path}: start returned an actor that already lives at {made.path}: make a new one each time")
     return made
 

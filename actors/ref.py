@@ -1,6 +1,7 @@
 """How actors are reached: a ref names a child's place in the tree, not one of its lives."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -19,14 +20,6 @@ R = TypeVar("R")
 caller: ContextVar["ActorCell | None"] = ContextVar("caller", default=None)
 
 
-class Tell(Protocol[M_contra]):
-    """`tell(message, weight=1)`: queue a message and never wait."""
-
-    def __call__(self, message: M_contra, weight: int = 1) -> Delivery:
-        """Queue `message`, which stands for `weight` ticks; 0 makes it a mark, never dropped or conflated."""
-        ...
-
-
 class Watch:
     """Somebody wants to hear when lives end at a place."""
 
@@ -40,32 +33,30 @@ class Watch:
         self._cell.watches.pop(self, None)
 
 
-class ActorRef(Generic[M_contra]):
+class ActorRef(ABC, Generic[M_contra]):
     """Everything others may do with an actor. Valid as long as the system; survives the actor's restarts.
 
-    `tell(message, weight=1)` queues and never waits: ACCEPTED, CONFLATED, DROPPED, FULL or CLOSED (under the overflow
-    policy `Fail` it raises `MailboxFull`). Call it from the loop's thread only.
+    Call it from the loop's thread only.
     """
 
-    __slots__ = ("_cell", "tell")
-    tell: Tell[M_contra]  # the lane's own method, so that telling is one call
+    __slots__ = ()
+    path: str  # where the actor stands in the tree, `group/child`
+    _cell: "ActorCell"
 
-    def __init__(self, cell: "ActorCell") -> None:
-        self._cell = cell
-        self.tell = cell.lane.tell
+    @abstractmethod
+    def tell(self, message: M_contra, weight: int = 1) -> Delivery:
+        """Queue `message`, which stands for `weight` ticks, and never wait. 0 makes it a mark, never dropped.
 
-    @property
-    def path(self) -> str:
-        """Where the actor stands in the tree, `group/child`."""
-        return self._cell.path
+        ACCEPTED, CONFLATED, DROPPED, FULL or CLOSED. Raises `MailboxFull` where the overflow policy is `Fail`.
+        """
 
+    @abstractmethod
     def offer(self, batch: M_contra, weight: int) -> Outcome:
         """`tell`, and an answer in ticks: how many were accepted, conflated, dropped, refused."""
-        return self._cell.lane.offer(batch, weight)
 
+    @abstractmethod
     async def put(self, message: M_contra, weight: int = 1) -> Delivery:
         """`tell`, but wait while a `Block` mailbox is full. Raises `TooHeavy` for what can never fit."""
-        return await self._cell.lane.put(message, weight)
 
     def tell_control(self, message: M_contra) -> Delivery:
         """Queue in the control lane, which is handled before data (order reports): ACCEPTED, FULL or CLOSED."""
@@ -120,7 +111,7 @@ class ActorRef(Generic[M_contra]):
         return self._cell.stats()
 
     def __repr__(self) -> str:
-        return f"<ActorRef {self._cell.path}>"
+        return f"<ActorRef {self.path}>"
 
 
 def _refuse_circle(asker: "ActorCell | None", target: "ActorCell", request: Request[Any]) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ITEMS_A_TURN = 256
 TURN_NS = 1_000_000
+TURNS = 64  # in one callback of the loop, as far as time allows; a bound for virtual time, which stands still
 HAND_OFF_DEPTH = 4
 
 
@@ -37,7 +38,7 @@ class Scheduler:
     """The run queue of one system."""
 
     __slots__ = (
-        "_burst_ends_ns",
+        "_burst_began_ns",
         "_depth",
         "_handed",
         "_loop",
@@ -48,6 +49,7 @@ class Scheduler:
         "current",
         "epoch",
         "monotonic_ns",
+        "now_ns",
         "ready",
         "woken_ns",
     )
@@ -56,10 +58,11 @@ class Scheduler:
         self.monotonic_ns = clock.monotonic_ns
         self.ready: deque[ActorCell] = deque()
         self.current: ActorCell | None = None  # whose plain handler is at work
+        self.now_ns = 0  # the clock, as the turn under way last read it
         self.woken_ns = 0  # when the run queue last began to fill
         self.epoch = 0  # counts read callbacks
         self.burst = 0  # the epoch while hand-off is allowed, else 0
-        self._burst_ends_ns = 0
+        self._burst_began_ns = 0  # with the first hand-off in it
         self._depth = 0
         self._handed: ActorCell | None = None  # the last one in this read callback
         self._random = random
@@ -80,18 +83,19 @@ class Scheduler:
             self.woken_ns = self.monotonic_ns()
             if self._loop is not None:
                 self._loop.call_soon(self._turn, context=self.context)
+        cell.woken_ns = self.woken_ns
         self.ready.append(cell)
 
     def _turn(self) -> None:
         ready = self.ready
-        ends_ns = self.monotonic_ns() + TURN_NS
+        self.now_ns = began_ns = self.monotonic_ns()
         try:
-            for _ in range(len(ready)):
+            for _ in range(max(len(ready), TURNS)):
                 cell = ready.popleft() if self._random is None else self._draw(self._random)
                 self.current = cell
-                if cell.run():
+                if cell.run():  # which brings `now_ns` up to date
                     ready.append(cell)
-                if self.monotonic_ns() >= ends_ns:
+                if not ready or self.now_ns - began_ns >= TURN_NS:
                     break
         finally:
             self.current = None
@@ -109,27 +113,28 @@ class Scheduler:
         """A read callback begins; hand-off is allowed in it unless the read filled its buffer."""
         self.epoch += 1
         self.burst = 0 if filled else self.epoch
-        self._burst_ends_ns = self.monotonic_ns() + TURN_NS
 
     def end_read(self) -> None:
         """The read callback ends."""
         self.burst = 0
         if self._handed is not None:
             # Nobody is handed anything after 1 ms, so who blocked the loop is the last one that was.
-            self._handed.check_blocked(self.monotonic_ns() - self._burst_ends_ns + TURN_NS)
+            self._handed.check_blocked(self.monotonic_ns() - self._burst_began_ns)
             self._handed = None
 
     def hand_off(self, cell: "ActorCell") -> None:
         """Let `cell` handle its one message now, or in its turn: see "Hand-off" in docs/guarantees.md."""
-        if (
-            not self.burst
-            or cell.handed == self.burst
-            or self._depth >= HAND_OFF_DEPTH
-            or self.monotonic_ns() >= self._burst_ends_ns
-        ):
+        burst = self.burst
+        if not burst or cell.handed == burst or self._depth >= HAND_OFF_DEPTH:
             self.enqueue(cell)
             return
-        cell.handed = self.burst
+        now_ns = self.monotonic_ns()
+        if self._handed is None:
+            self._burst_began_ns = now_ns
+        elif now_ns - self._burst_began_ns >= TURN_NS:
+            self.enqueue(cell)
+            return
+        cell.handed = burst
         self._handed = cell
         current, self.current = self.current, cell
         self._depth += 1

@@ -1,6 +1,5 @@
 """A picture of the whole tree at one instant: what runs, how its mailboxes stand, what it waits on."""
 
-import inspect
 from typing import TYPE_CHECKING
 
 import attrs
@@ -10,6 +9,7 @@ from .clock import NS
 from .collector import GcPauses
 from .life import Leak, State
 from .mailbox import MailboxStats
+from .sources import written
 
 if TYPE_CHECKING:
     from .supervisor import SupervisorCell
@@ -107,17 +107,13 @@ def _actor(cell: ActorCell, restarting: bool) -> ActorNode:
     else:
         state = "suspended" if cell.state is State.RUNNING and cell.life.task is not None else cell.state.value
     return ActorNode(
-        cell.path, state, cell.lives, cell.restarts, _source(cell), cell.waits_on(), cell.stats(), tuple(cell.history)
+        cell.path, state, cell.lives, cell.restarts, _source(cell), cell.waits_on(), cell.stats(), cell.history
     )
 
 
 def _source(cell: ActorCell) -> str:
-    """`file:line` of the class that lives there, or of what makes it."""
-    made = type(cell.life.actor) if cell.life is not None and cell.life.actor is not None else cell.spec.start
-    try:
-        return f"{inspect.getsourcefile(made)}:{inspect.getsourcelines(made)[1]}"
-    except (OSError, TypeError):
-        return getattr(made, "__qualname__", repr(made))
+    """Where the class that lives there, or what makes it, is written."""
+    return written(type(cell.life.actor) if cell.life is not None and cell.life.actor is not None else cell.spec.start)
 
 
 def _actors(node: SupervisorNode) -> "list[ActorNode]":

@@ -266,6 +266,8 @@ class System:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._on_signal, number)
+            signal.signal(number, self._limit_stop)  # runs at once, also where a handler blocks the loop
+            signal.siginterrupt(number, False)
         loop.add_signal_handler(signal.SIGUSR1, self._print_tree)
 
     def ignore_signals(self) -> None:
@@ -281,9 +283,10 @@ class System:
     def _on_signal(self, number: signal.Signals) -> None:
         again = self._stopping_since_ns is not None
         log.warning("%s: %s", number.name, "cutting the drain short" if again else "stopping")
-        if not again:
-            self.watchdog.exit_at(self.clock.monotonic_ns() + round((self.budget_s + 1) * NS))
         self.begin_stop()
+
+    def _limit_stop(self, *_: object) -> None:
+        self.watchdog.exit_at(self.clock.monotonic_ns() + round((self.budget_s + 1) * NS))
 
 
 def _cells(supervisor: SupervisorCell) -> list[ActorCell]:
@@ -305,11 +308,14 @@ def new_loop(kind: str = "uvloop") -> Callable[[], asyncio.AbstractEventLoop]:
 def run_system(make: Callable[[], System], loop: str = "uvloop") -> StopReport:
     """Run the system that `make` returns until a signal or its own end; blocks. Raises `StartFailed`.
 
-    Signals are heard from the first moment; one that comes while the tree starts stops what has started.
+    Signals are heard from the first moment; one that comes while the tree starts stops what has started. What keeps
+    the loop from closing, for a second or what is left of the budget, ends the process.
     """
+    systems: list[System] = []
 
     async def main() -> StopReport:
         system = make()
+        systems.append(system)
         system.handle_signals()
         try:
             await system.start()
@@ -320,6 +326,13 @@ def run_system(make: Callable[[], System], loop: str = "uvloop") -> StopReport:
             return await system.wait()
         finally:
             system.ignore_signals()
+            system.watchdog.exit_at(system.clock.monotonic_ns() + NS)
+            for task in system.leaked_tasks:  # the runner would wait for them for ever
+                asyncio.tasks._unregister_task(task)  # pyright: ignore[reportPrivateUsage]
 
-    with asyncio.Runner(loop_factory=new_loop(loop)) as runner:
-        return runner.run(main())
+    try:
+        with asyncio.Runner(loop_factory=new_loop(loop)) as runner:
+            return runner.run(main())
+    finally:
+        for system in systems:
+            system.watchdog.stop()

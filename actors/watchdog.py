@@ -44,13 +44,13 @@ class Watchdog:
         self._bound_s = bound_s
         self._file = file
         self._alarm: Alarm | None = None
-        self._last_ns = 0
+        self._armed_ns: int | None = None
+        self._named = False  # who blocked the loop since then
         self._exit_ns: int | None = None
 
     def start(self) -> None:
         """Guard the running loop until `stop`."""
         if self._bound_s:
-            self._last_ns = self._clock.monotonic_ns()
             self._arm()
 
     def stop(self) -> None:
@@ -58,15 +58,20 @@ class Watchdog:
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
+        if self._armed_ns is not None:
+            self._armed_ns = None
             faulthandler.cancel_dump_traceback_later()
 
     def exit_at(self, due_ns: int) -> None:
-        """From now on end the process (exit code 1, all stacks dumped) if it still runs at `due_ns`."""
-        self._exit_ns = due_ns
+        """From now on end the process (exit code 1, all stacks dumped) if it still runs then. The first call counts."""
+        self._exit_ns = self._exit_ns or due_ns
         self._arm()
 
     def _arm(self) -> None:
         now_ns = self._clock.monotonic_ns()
+        if self._armed_ns is not None and now_ns - self._armed_ns > self.bound_ns and not self._named:
+            self.blocked("a coroutine or callback, named in the dump,", now_ns - self._armed_ns)
+        self._armed_ns, self._named = now_ns, False
         file = self._file or sys.__stderr__
         if self._exit_ns is not None:
             left_s = max(0.001, (self._exit_ns - now_ns) / NS)
@@ -77,6 +82,7 @@ class Watchdog:
 
     def blocked(self, path: str, elapsed_ns: int) -> None:
         """`path` kept the loop for longer than the bound; called when it let go."""
+        self._named = True
         self.blocked_count += 1
         self.longest_ns = max(self.longest_ns, elapsed_ns)
         log.error("%s blocked the event loop for %.3f s (bound %g s)", path, elapsed_ns / NS, self._bound_s)

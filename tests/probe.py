@@ -33,3 +33,12 @@ class Probe:
 
     def rest(self) -> list[Any]:
         return [self.queue.get_nowait() for _ in range(self.queue.qsize())]
+
+
+async def turns_until(condition: Callable[[], bool]) -> None:
+    """Give the loop turns until `condition` holds; for what happens within a few of them."""
+    for _ in range(1_000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it did not happen within 1,000 turns of the loop")

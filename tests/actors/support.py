@@ -99,9 +99,12 @@ async def started(clock: Clock, root: Supervisor, **more: Any) -> AsyncGenerator
 
 
 def assert_nothing_left(system: System) -> None:
-    """No life, no task but those of leaked handlers, no tick unaccounted for."""
+    """No life, no timer, no task but those of leaked handlers, no tick unaccounted for."""
     assert [cell.path for cell in system.cells() if cell.life is not None] == []
     assert asyncio.all_tasks() - {asyncio.current_task()} == set(system.leaked_tasks)
+    if not system.leaked_tasks:
+        timers: list[asyncio.TimerHandle] = getattr(asyncio.get_running_loop(), "_scheduled", [])
+        assert [timer for timer in timers if not timer.cancelled()] == []
     for cell in system.cells():
         assert_conserved(cell)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.actors.harness import settle
 from ticktree.actors import (
     Block,
     Conflate,
@@ -20,10 +21,8 @@ from ticktree.actors import (
     Outcome,
     TooHeavy,
 )
-from ticktree.actors.lane import MARKS_BOUND, DataLane, new_lane
+from ticktree.actors.lane import MARKS_BOUND, ConflatingLane, DataLane
 from ticktree.actors.mailbox import Overflow, Plain
-
-from tests.actors.harness import settle
 
 ACCEPTED, CONFLATED, DROPPED = Delivery.ACCEPTED, Delivery.CONFLATED, Delivery.DROPPED
 FULL, CLOSED = Delivery.FULL, Delivery.CLOSED
@@ -35,7 +34,8 @@ class Lane:
     def __init__(self, overflow: Overflow, capacity: int = 10) -> None:
         self.lost: list[Any] = []
         self.woken = 0
-        self.lane: DataLane = new_lane("root/lane", Mailbox(capacity, overflow), self._wake, self.lost.append)
+        kind = ConflatingLane if isinstance(overflow, Conflate) else DataLane
+        self.lane: DataLane = kind("root/lane", Mailbox(capacity, overflow), self._wake, self.lost.append)
 
     def _wake(self) -> None:
         self.woken += 1
@@ -57,7 +57,7 @@ class Lane:
         return [entry[0] for entry in self.lane.items]
 
     def check(self) -> None:
-        assert self.lane.stats().unaccounted == 0
+        assert self.lane.figures().unaccounted == 0
         assert self.lane.weigh() == self.lane.queued <= self.lane.capacity or self.lane.closed
 
 
@@ -98,7 +98,7 @@ def test_block_answers_full_and_counts_it_outside_what_was_received() -> None:
     lane = Lane(Block(), capacity=3)
     lane.tell("a", 2)
     assert lane.tell("b", 2) is FULL
-    stats = lane.lane.stats()
+    stats = lane.lane.figures()
     assert (stats.received, stats.refused, stats.dropped.total, lane.lost) == (2, 2, 0, [])
     lane.take()
     assert lane.tell("b", 2) is ACCEPTED
@@ -109,7 +109,7 @@ def test_drop_oldest_makes_room_and_counts_what_left() -> None:
     assert [lane.tell(n) for n in range(5)] == [ACCEPTED] * 5
     assert lane.queued() == [2, 3, 4]
     assert lane.lost == [0, 1]
-    assert (lane.lane.stats().dropped.overflow, lane.lane.stats().received) == (2, 5)
+    assert (lane.lane.figures().dropped.overflow, lane.lane.figures().received) == (2, 5)
 
 
 def test_drop_oldest_drops_whole_messages_where_nothing_says_how_to_cut_them() -> None:
@@ -118,21 +118,21 @@ def test_drop_oldest_drops_whole_messages_where_nothing_says_how_to_cut_them() -
     lane.tell("two", 2)
     lane.tell("four", 4)
     assert lane.queued() == ["two", "four"]
-    assert lane.lane.stats().dropped.overflow == 3
+    assert lane.lane.figures().dropped.overflow == 3
 
 
 def test_drop_oldest_drops_what_is_heavier_than_the_whole_mailbox_and_keeps_what_fits() -> None:
     lane = Lane(DropOldest(), capacity=6)
     lane.tell("kept", 2)
     assert lane.tell("seven", 7) is DROPPED
-    assert (lane.queued(), lane.lost, lane.lane.stats().dropped.overflow) == (["kept"], ["seven"], 7)
+    assert (lane.queued(), lane.lost, lane.lane.figures().dropped.overflow) == (["kept"], ["seven"], 7)
 
 
 def test_drop_newest_keeps_what_is_queued() -> None:
     lane = Lane(DropNewest(), capacity=3)
     assert [lane.tell(n) for n in range(5)] == [ACCEPTED] * 3 + [DROPPED] * 2
     assert (lane.queued(), lane.lost) == ([0, 1, 2], [3, 4])
-    assert (lane.lane.stats().dropped.overflow, lane.lane.stats().received) == (2, 5)
+    assert (lane.lane.figures().dropped.overflow, lane.lane.figures().received) == (2, 5)
 
 
 def test_fail_raises_an_error_with_the_figures_and_receives_nothing() -> None:
@@ -146,7 +146,7 @@ def test_fail_raises_an_error_with_the_figures_and_receives_nothing() -> None:
         2,
         2,
     )
-    stats = lane.lane.stats()
+    stats = lane.lane.figures()
     assert (stats.received, stats.refused, lane.queued()) == (2, 2, ["a"])
 
 
@@ -154,7 +154,7 @@ def test_block_refuses_for_good_what_can_never_fit() -> None:
     lane = Lane(Block(), capacity=3)
     with pytest.raises(TooHeavy, match=r"4 ticks can never fit the mailbox of root/lane \(capacity 3 ticks\)"):
         lane.lane.tell("heavy", 4)
-    assert lane.lane.stats().received == 0
+    assert lane.lane.figures().received == 0
 
 
 # --- conflation ------------------------------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ def test_conflate_merges_into_the_queued_one_in_its_place() -> None:
     lane = Lane(Conflate(Latest(), otherwise=Block()))
     assert [lane.tell(m) for m in ("a:1", "b:1", "a:2", "a:3")] == [ACCEPTED, ACCEPTED, CONFLATED, CONFLATED]
     assert lane.queued() == ["a:3", "b:1"]
-    stats = lane.lane.stats()
+    stats = lane.lane.figures()
     assert (stats.received, stats.conflated, stats.queued) == (4, 2, 2)
 
 
@@ -232,7 +232,7 @@ def test_a_merge_that_grows_takes_room_only_where_there_is_some() -> None:
     assert lane.tell(("a", 2), 2) is CONFLATED
     assert lane.queued() == [("a", 4)]
     assert lane.tell(("a", 2), 2) is DROPPED
-    stats = lane.lane.stats()
+    stats = lane.lane.figures()
     assert (stats.received, stats.conflated, stats.dropped.overflow, stats.queued) == (6, 0, 2, 4)
 
 
@@ -267,7 +267,7 @@ def test_a_weight_that_is_no_number_of_ticks_is_refused(overflow: Overflow, weig
     with pytest.raises(Misuse, match="a number of ticks"):
         lane.lane.tell("a:1", weight)
     lane.check()
-    assert (lane.queued(), lane.lane.stats().received) == ([], 0)
+    assert (lane.queued(), lane.lane.figures().received) == ([], 0)
 
 
 # --- marks -----------------------------------------------------------------------------------------------------------
@@ -337,7 +337,7 @@ async def test_put_waits_its_turn_first_come_first_served() -> None:
     lane.tell("queued", 4)
     puts = [asyncio.ensure_future(lane.lane.put(name, weight)) for name, weight in (("a", 3), ("b", 1), ("c", 1))]
     await settle()
-    assert (lane.lane.stats().refused, [put.done() for put in puts]) == (0, [False] * 3)
+    assert (lane.lane.figures().refused, [put.done() for put in puts]) == (0, [False] * 3)
     lane.take()
     lane.lane.serve_waiting()
     await settle()
@@ -374,7 +374,7 @@ async def test_a_cancelled_put_leaves_nothing_behind() -> None:
     lane.take()
     lane.lane.serve_waiting()
     assert await puts[-1] is ACCEPTED
-    assert (lane.queued(), lane.lane.stats().received) == ([999], 2)
+    assert (lane.queued(), lane.lane.figures().received) == ([999], 2)
 
 
 async def test_who_waits_behind_a_cancelled_put_goes_in_when_there_is_room() -> None:
@@ -448,7 +448,7 @@ def test_a_closed_lane_refuses_everything_and_keeps_what_is_queued() -> None:
     lane.lane.close()
     lane.lane.close()
     assert (lane.lane.closed, lane.tell("b"), lane.tell("mark", 0)) == (True, CLOSED, CLOSED)
-    assert (lane.lane.queued, lane.lane.stats().refused, lane.lane.stats().received) == (2, 1, 2)
+    assert (lane.lane.queued, lane.lane.figures().refused, lane.lane.figures().received) == (2, 1, 2)
     assert lane.take() == "a"
 
 
@@ -479,7 +479,7 @@ def test_discarding_counts_what_was_queued_as_stopped(closed: bool) -> None:
         lane.lane.close()
     lane.lane.discard()
     lane.check()
-    stats = lane.lane.stats()
+    stats = lane.lane.figures()
     assert (stats.dropped.stop, stats.queued, stats.items, lane.lost) == (3, 0, 0, ["a:1", "m", "b:1"])
     lane.lane.reopen()
     assert lane.tell("b:2") is ACCEPTED  # not merged into what is gone

@@ -5,12 +5,11 @@ from typing import Any
 
 import pytest
 
-from ticktree.actors import Block, Conflate, Delivery, DropNewest, DropOldest, Mailbox, Outcome, TooHeavy
-from ticktree.actors.lane import DataLane, new_lane
-from ticktree.actors.mailbox import Overflow, Rows
-
 from tests.actors.batches import Lasts, Row, Silent, Skipped, rows
 from tests.actors.harness import settle
+from ticktree.actors import Block, Conflate, Delivery, DropNewest, DropOldest, Mailbox, Outcome, TooHeavy
+from ticktree.actors.lane import ConflatingLane, DataLane
+from ticktree.actors.mailbox import Overflow, Rows
 
 
 class Lane:
@@ -20,7 +19,8 @@ class Lane:
         self.lost: list[Any] = []
         self.woken = 0
         mailbox = Mailbox(capacity, overflow, rows=cuts or Lasts())
-        self.lane: DataLane = new_lane("root/lane", mailbox, self._wake, self.lost.append)
+        kind = ConflatingLane if isinstance(overflow, Conflate) else DataLane
+        self.lane: DataLane = kind("root/lane", mailbox, self._wake, self.lost.append)
 
     def _wake(self) -> None:
         self.woken += 1
@@ -46,7 +46,7 @@ class Lane:
         return [" ".join(map(repr, message)) if isinstance(message, list) else message for message in messages]
 
     def check(self) -> None:
-        assert self.lane.stats().unaccounted == 0
+        assert self.lane.figures().unaccounted == 0
         assert self.lane.weigh() == self.lane.queued <= self.lane.capacity
         assert all(entry[1] == (len(entry[0]) if isinstance(entry[0], list) else 0) for entry in self.lane.items)
 
@@ -60,7 +60,7 @@ def test_drop_oldest_evicts_rows_up_to_the_next_last_one_and_leaves_a_mark_in_th
     assert lane.tell("f. g.") is Delivery.ACCEPTED
     assert lane.queued() == [Skipped(2), "c d. e.", "f. g."]
     assert lane.lost == [rows("a b.")]
-    assert lane.lane.stats().dropped.overflow == 2
+    assert lane.lane.figures().dropped.overflow == 2
 
 
 def test_lost_rows_join_the_mark_at_the_head() -> None:
@@ -99,7 +99,7 @@ def test_a_batch_above_the_whole_capacity_keeps_its_newest_rows() -> None:
     lane = Lane(DropOldest(), 4)
     assert lane.tell("a b. c. d. e. f. g.") is Delivery.DROPPED
     assert lane.queued() == [Skipped(3), "d. e. f. g."]
-    assert lane.lane.stats().dropped.overflow == 3
+    assert lane.lane.figures().dropped.overflow == 3
 
 
 def test_a_batch_above_the_whole_capacity_drops_what_is_older_first_so_that_no_hole_is_left() -> None:

@@ -48,6 +48,7 @@ ACTORS = 200
 EXITS = {"normal": NORMAL, "shutdown": SHUTDOWN, "killed": KILLED, "error": failed(Failure("exit"))}
 DEADLY = ("raise", "raise later", *(f"exit {kind}" for kind in EXITS), *(f"exit {kind} later" for kind in EXITS))
 HARMLESS = ("work", "work", "forward", "timer", "sleep", "stubborn")
+RINGS = ("work", "raise")
 STARTS = ("raise", "raise later", "ignore", "hang", "slow", "exit")
 
 
@@ -86,6 +87,7 @@ class Leaf(Actor[str]):
 
     def __init__(self, storm: "Storm") -> None:
         self.storm = storm
+        self.number = 0  # of all lives
         self.where = ""
         self.over = self.killed = False
 
@@ -121,7 +123,11 @@ class Leaf(Actor[str]):
             case ["forward"]:
                 self.storm.tell_somebody(self.storm.random.choice(HARMLESS))
             case ["timer"]:
-                self.after(self.storm.random.random(), self.storm.random.choice(("work", "raise")))
+                self.after(self.storm.random.random(), f"ring {self.number} {self.storm.random.choice(RINGS)}")
+            case ["ring", number, then]:
+                self.storm.must(number == str(self.number), f"{self.where} handled a timer of a former life")
+                if then == "raise":
+                    self.fails("raises")
             case [*_, "later"] | ["sleep" | "stubborn"]:
                 return self.do_later(message)
             case _:
@@ -145,7 +151,7 @@ class Leaf(Actor[str]):
                 pass
 
     def on_stop(self, reason: Reason) -> Awaitable[None] | None:
-        assert not self.killed, f"on_stop after a kill: {self.where}"
+        self.storm.must(not self.killed, f"on_stop after a kill: {self.where}")
         self.over = True
         self.storm.note(self, f"stops: {reason.kind}")
         draw = self.storm.random.random()
@@ -182,6 +188,7 @@ class Storm:
         self.clock = clock
         self.random = Random(seed)
         self.counts: Counter[str] = Counter()
+        self.wrong: list[str] = []
         self.told: dict[ActorRef[Any], Counter[Delivery]] = {}
         self.present: dict[str, Leaf] = {}
         self.starts: dict[str, str] = {}  # how the next life at a path begins
@@ -249,23 +256,29 @@ class Storm:
 
     # --- what leaves report ---
 
+    def must(self, condition: bool, otherwise: str) -> None:
+        """Remember what is wrong; an assertion within a handler would only be one failure more."""
+        if not condition:
+            self.wrong.append(otherwise)
+
     def note(self, leaf: Leaf, what: str) -> None:
         self.trace.update(f"{self.clock.monotonic_ns()} {leaf.where} {what}\n".encode())
 
     def begins(self, leaf: Leaf) -> str:
         former = self.present.get(leaf.where)
-        assert former is None or not former.lives, f"two lives at {leaf.where}"
+        self.must(former is None or not former.lives, f"two lives at {leaf.where}")
         self.present[leaf.where] = leaf
         self.ignored.discard(leaf.where)
         self.counts["lives"] += 1
+        leaf.number = self.counts["lives"]
         self.note(leaf, "begins")
         return self.starts.pop(leaf.where, "")
 
     def handles(self, leaf: Leaf, message: str) -> None:
-        assert not leaf.over, f"{leaf.where} handled {message}, but its life is over"
-        assert not leaf.killed, f"{leaf.where} handled {message}, but it was killed"
-        assert leaf.lives, f"{leaf.where} handled {message}, but it does not live"
-        assert self.present[leaf.where] is leaf
+        self.must(not leaf.over, f"{leaf.where} handled {message}, but its life is over")
+        self.must(not leaf.killed, f"{leaf.where} handled {message}, but it was killed")
+        self.must(leaf.lives, f"{leaf.where} handled {message}, but it does not live")
+        self.must(self.present[leaf.where] is leaf, f"{leaf.where} handled {message} in a former life")
         self.counts["handled"] += 1
         self.note(leaf, message)
 
@@ -361,6 +374,7 @@ class Storm:
     # --- what must hold ---
 
     def check(self) -> None:
+        assert self.wrong == []
         self.here = self.system.cells()
         self.cells.update(dict.fromkeys(self.here))
         for cell in self.cells:
@@ -431,6 +445,7 @@ def endure(seed: int, failures: int) -> tuple[Counter[str], str]:
         return storm
 
     storm = simulate(main)
+    assert storm.wrong == []
     assert unhandled == []
     return storm.counts, storm.trace.hexdigest()
 

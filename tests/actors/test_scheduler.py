@@ -6,23 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.actors.harness import cell_of, plain, running, settle
-from ticktree.actors import Actor, Delivery, System, VirtualClock, simulate
+from tests.actors.harness import cell_of, child, plain, running, settle
+from ticktree.actors import Actor, Block, Delivery, Mailbox, System, VirtualClock, simulate
 from ticktree.actors.scheduler import HAND_OFF_DEPTH
-
-
-class Reader(Actor[Any]):
-    """Stands for who reads a socket: what it is told, it does within a read callback."""
-
-    def __init__(self, filled: bool = False) -> None:
-        self.filled = filled
-
-    def on_message(self, message: Callable[[Actor[Any]], None]) -> None:
-        self.reads.begin_read(self.filled)
-        try:
-            message(self)
-        finally:
-            self.reads.end_read()
 
 
 def reader(filled: bool = False) -> Any:
@@ -247,11 +233,7 @@ async def test_a_handed_off_handler_that_returns_an_awaitable_suspends_only_itse
         actor.find("b").tell("next")
         seen.append(actor.find("b").stats().in_handler)
 
-    from ticktree.actors import ChildSpec
-
-    from tests.actors.harness import ROOM
-
-    async with running(reader(), ChildSpec("b", Sometimes, ROOM, hand_off=True)) as system:
+    async with running(reader(), child("b", Sometimes, hand_off=True)) as system:
         await read(system, callback)
         assert system.ref("b").stats().delivered == 0
         await clock.sleep(2.0)
@@ -264,18 +246,12 @@ async def test_a_handed_off_handler_that_returns_junk_ends_its_life() -> None:
         def on_message(self, message: Any) -> Any:
             return 3
 
-    from ticktree.actors import ChildSpec
-
-    from tests.actors.harness import ROOM
-
-    async with running(reader(), ChildSpec("b", Junk, ROOM, hand_off=True)) as system:
+    async with running(reader(), child("b", Junk, hand_off=True)) as system:
         await read(system, lambda actor: actor.find("b").tell("message") and None)
         assert (system.ref("b").stats().dropped.crash, cell_of(system, "b").lives) == (1, 2)
 
 
 async def test_a_waiting_sender_is_let_in_after_a_hand_off() -> None:
-    from ticktree.actors import Block, Mailbox
-
     seen: list[Any] = []
     async with running(reader(), plain("b", recording(seen), Mailbox(1, Block()), hand_off=True)) as system:
         ref = system.ref("b")
@@ -317,7 +293,7 @@ def order_of(seed: int | None) -> list[str]:
 
 
 def test_without_a_seed_actors_go_in_the_order_in_which_they_were_woken() -> None:
-    assert order_of(None)[:8] == [f"a{n}2" for n in range(8)]
+    assert [entry for entry in order_of(None) if entry.endswith("2")] == [f"a{n}2" for n in range(8)]
 
 
 def test_a_seed_gives_the_same_order_every_time() -> None:

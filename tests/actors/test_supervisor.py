@@ -333,6 +333,8 @@ async def test_case_20_one_for_one_isolates(clock: VirtualClock, stage: Stage) -
             *("a: before", "b: before", "-b", "c: before", "+b"),
             *("a: after", "b: after", "c: after"),
         ]
+        stats = cell_of(system, "b").stats()
+        assert (stats.received, stats.delivered, stats.dropped.crash) == (3, 2, 1)
 
 
 async def test_case_20_one_for_one_isolates_also_while_a_sibling_waits_for_its_restart(
@@ -618,6 +620,7 @@ async def test_case_32_a_supervisor_stops_during_the_delay_of_a_restart(clock: V
     began_ns = clock.monotonic_ns()
     await system.stop()
     assert clock.monotonic_ns() == began_ns
+    assert_nothing_left(system)
     await asyncio.sleep(2_000.0)
     assert stage.lives == {"a": 1, "b": 1}
 
@@ -732,6 +735,7 @@ async def test_case_37_a_child_exits_by_itself_during_the_stop_and_its_true_reas
 ) -> None:
     """a ends before its turn to be stopped has come, b when it is being stopped already."""
     cells: list[Any] = []
+    ended_before_its_turn: list[bool] = []
 
     async def end_a(_: Probe, __: Reason) -> None:
         if reason == KILLED:
@@ -739,7 +743,7 @@ async def test_case_37_a_child_exits_by_itself_during_the_stop_and_its_true_reas
         else:
             cells[0].ref.tell(partial(end_by_itself, reason=reason))
         await asyncio.sleep(1.0)
-        assert cells[0].life is None
+        ended_before_its_turn.append(cells[0].life is None)
 
     async def end_later(probe: Probe) -> None:
         await asyncio.sleep(2.0)
@@ -754,6 +758,7 @@ async def test_case_37_a_child_exits_by_itself_during_the_stop_and_its_true_reas
     system.ref("b").tell(end_later)
     await settled()
     report = await system.stop()
+    assert ended_before_its_turn == [True]
     assert [cell.last_reason for cell in cells] == [reason, reason]
     assert [step.path for step in report.steps] == ["c", "b"]
     assert stage.lives == {"a": 1, "b": 1, "c": 1}

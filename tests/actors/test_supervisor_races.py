@@ -171,6 +171,7 @@ async def test_a_plain_on_start_may_stop_the_system(clock: VirtualClock, stage: 
         await system.start()
     assert (await system.wait()).reason == SHUTDOWN
     assert stage.take() == ["+a", "+b", "-b", "-a"]
+    await settled()
     assert_nothing_left(system)
 
 
@@ -184,6 +185,7 @@ async def test_a_coroutine_on_start_that_stops_the_system_is_not_waited_for(cloc
     with pytest.raises(StartFailed):
         await system.start()
     assert clock.monotonic_ns() == 0
+    await settled()
     assert_nothing_left(system)
 
 
@@ -445,6 +447,19 @@ async def test_whatever_a_plain_handler_raises_ends_only_its_life(
         assert stage.take() == ["-a", "+a", "+a"]
         last = [line.rpartition("ended: ")[2] for line in cell_of(system, "a").history]
         assert last == [f"error: {error.__name__}: "] * 3
+
+
+async def test_an_exit_that_a_failure_overtook_does_not_end_the_next_life(clock: VirtualClock, stage: Stage) -> None:
+    def exit_and_fail(probe: Probe) -> None:
+        probe.stop()
+        raise Failure
+
+    async with started(clock, group(stage.child("a"))) as system:
+        system.ref("a").tell(exit_and_fail)
+        system.ref("a").tell("hello")
+        await settled()
+        assert stage.take() == ["+a", "-a", "+a", "a: hello"]
+        assert cell_of(system, "a").last_reason == Reason(Exit.ERROR)
 
 
 async def test_on_start_may_end_its_own_life(clock: VirtualClock, stage: Stage) -> None:

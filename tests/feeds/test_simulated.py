@@ -1,6 +1,6 @@
 """The simulated exchange and its feed, over a real socket."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
@@ -49,7 +49,7 @@ class Rig:
 
 
 @asynccontextmanager
-async def running(*topics: str, market: Market = FAST) -> AsyncIterator[Rig]:
+async def running(*topics: str, market: Market = FAST) -> AsyncGenerator[Rig]:
     events, account = Probe(), FeedAccount()
     wanted = tuple(map(Topic.parse, topics or ("simulated/*/*",)))
     source = Source("simulated", wanted, ToProbe(events), account, QUICK, Random(1))
@@ -69,8 +69,11 @@ async def running(*topics: str, market: Market = FAST) -> AsyncIterator[Rig]:
         yield Rig(system, events, account, feeds, exchanges)
 
 
-def is_state(state: FeedState) -> Any:
-    return lambda event: isinstance(event, FeedStatus) and event.state is state
+def is_state(state: FeedState) -> Callable[[Any], bool]:
+    def check(event: Any) -> bool:
+        return isinstance(event, FeedStatus) and event.state is state
+
+    return check
 
 
 async def test_data_follows_the_word_that_it_is_live() -> None:
@@ -94,10 +97,10 @@ async def test_only_what_was_asked_for_comes() -> None:
 
 async def test_every_byte_is_accounted_for_also_over_reconnects() -> None:
     async with running() as rig:
+        account = rig.account
         for _ in range(3):
             await rig.events.get(is_state(FeedState.LIVE))
             rig.connection().abort(PeerLost("cut"))
-            account = rig.account
             assert account.bytes_in == account.decoded + account.skipped + account.buffered
             assert (await rig.events.get(is_state(FeedState.LOST))).reason == "cut"
         await rig.events.get(is_state(FeedState.LIVE))

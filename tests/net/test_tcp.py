@@ -66,8 +66,9 @@ async def served() -> AsyncIterator[tuple[str, End]]:
 
 
 async def open_to(url: str, end: End) -> Connection:
-    connection = await connect(url, lambda: Connection(end, Lines()), DEADLINE_S)
-    assert await end.next() is connection
+    connection: Connection = await connect(url, lambda: Connection(end, Lines()), DEADLINE_S)
+    opened: Connection = await end.next()
+    assert opened is connection
     return connection
 
 

@@ -1,6 +1,6 @@
 """A router with a paper venue, and a desk to trade from, under a supervisor."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -38,7 +38,7 @@ class Rig:
 
 
 @asynccontextmanager
-async def trading(deadline_s: float = 2.0, latency_s: float = 0.0, stop_wait_s: float = 2.0) -> AsyncIterator[Rig]:
+async def trading(deadline_s: float = 2.0, latency_s: float = 0.0, stop_wait_s: float = 2.0) -> AsyncGenerator[Rig]:
     portfolio, owner = Portfolio("e"), Probe("owner")
     venues, policy = {"paper": "paper"}, Timeout("paper", deadline_s)
     tree = Supervisor(

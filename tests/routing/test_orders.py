@@ -49,4 +49,4 @@ async def test_who_gives_up_waiting_discards_no_outcome() -> None:
     handle.answer(Execution(handle.order, OrderState.UNKNOWN, 0, 100))
     assert handle.done
     assert await handle.execution() == first
-    assert (first.filled, first.unknown) == (Decimal("0.01"), 0)
+    assert (first.filled, first.unknown) == (Decimal("0.01"), Decimal(0))

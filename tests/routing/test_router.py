@@ -9,16 +9,17 @@ from ticktree.actors import ChildSpec, StartFailed, Supervisor, System
 from ticktree.routing import OrderState, Portfolio, Router, Timeout
 
 from ..market.samples import BTC, quote
+from ..probe import turns_until
 from .desk import BOX, trading
 
-HUNDREDTH = Decimal("0.01")
+NONE, HUNDREDTH = Decimal(0), Decimal("0.01")
 
 
 async def test_a_marketable_order_is_filled_and_booked_and_told() -> None:
     async with trading() as rig:
         rig.show(quote(bid=100.0, ask=100.5))
         execution = await rig.buy(limit="101").execution()
-        assert (execution.state, execution.filled, execution.unknown) == (OrderState.FILLED, HUNDREDTH, 0)
+        assert (execution.state, execution.filled, execution.unknown) == (OrderState.FILLED, HUNDREDTH, NONE)
         fill = await rig.fill()
         assert (fill.price, fill.quantity, fill.late) == (Decimal("100.5"), HUNDREDTH, False)
         assert rig.desk.position(BTC) == HUNDREDTH
@@ -38,7 +39,7 @@ async def test_at_the_deadline_the_caller_goes_on_and_the_order_lives_on() -> No
     async with trading(deadline_s=0.02) as rig:
         rig.show(quote(ask=100.5))
         execution = await rig.buy(limit="99").execution()
-        assert (execution.state, execution.filled, execution.unknown) == (OrderState.LIVE, 0, HUNDREDTH)
+        assert (execution.state, execution.filled, execution.unknown) == (OrderState.LIVE, NONE, HUNDREDTH)
         assert rig.desk.exposure(BTC) == HUNDREDTH
         rig.show(quote(bid=98.0, ask=98.5))
         fill = await rig.fill()
@@ -60,9 +61,7 @@ async def test_a_stop_refuses_new_orders_and_cancels_open_ones_before_it_ends() 
     async with trading() as rig:
         rig.show(quote(ask=100.5))
         resting = rig.buy(limit="1")
-        while not (record := rig.portfolio.open_orders()[0]).legs or record.state is not OrderState.LIVE:
-            await rig.system.ref("paper").drain(1.0)
-            await asyncio.sleep(0)
+        await turns_until(lambda: rig.portfolio.open_orders()[0].state is OrderState.LIVE)
         stopping = asyncio.create_task(rig.system.stop())
         await asyncio.sleep(0)
         late = rig.buy()
@@ -79,8 +78,7 @@ async def test_orders_in_transit_at_the_stop_are_waited_for() -> None:
         rig.show(quote(ask=100.5))
         handle = rig.buy(limit="1")
         await rig.system.ref("router").drain(1.0)
-        while not rig.portfolio.open_orders()[0].legs:
-            await asyncio.sleep(0)
+        await turns_until(lambda: bool(rig.portfolio.open_orders()[0].legs))
     assert (await handle.execution()).state.terminal
     assert rig.portfolio.open_orders() == ()
 
@@ -88,8 +86,7 @@ async def test_orders_in_transit_at_the_stop_are_waited_for() -> None:
 async def test_a_venue_that_restarts_has_lost_its_book_and_says_so() -> None:
     async with trading() as rig:
         handle = rig.buy(limit="1")
-        while not rig.portfolio.open_orders()[0].legs:
-            await asyncio.sleep(0)
+        await turns_until(lambda: bool(rig.portfolio.open_orders()[0].legs))
         rig.system.ref("paper").tell("nonsense")
         execution = await handle.execution()
         assert (execution.state, execution.reason) == (OrderState.CANCELED, "the venue restarted")
@@ -99,8 +96,7 @@ async def test_a_router_that_fails_answers_with_what_is_known_and_asks_the_venue
     async with trading() as rig:
         rig.show(quote(ask=100.5))
         handle = rig.buy(limit="99")
-        while not rig.portfolio.open_orders()[0].legs:
-            await asyncio.sleep(0)
+        await turns_until(lambda: bool(rig.portfolio.open_orders()[0].legs))
         rig.system.ref("router").tell("nonsense")
         assert (await handle.execution()).unknown == HUNDREDTH
         rig.show(quote(bid=98.0, ask=98.5))

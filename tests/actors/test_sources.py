@@ -1,10 +1,10 @@
-"""Where a coroutine waits."""
+"""Where things are written, and where coroutines wait."""
 
 import asyncio
 import types
 from collections.abc import AsyncIterator, Generator
 
-from ticktree.actors.waits import where
+from ticktree.actors.sources import where
 
 from tests.actors.harness import settle
 

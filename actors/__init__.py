@@ -8,6 +8,7 @@ from .clock import (
     VirtualLoop as VirtualLoop,
     simulate as simulate,
 )
+from .commands import ChildCount as ChildCount, ChildInfo as ChildInfo
 from .errors import (
     ActorsError as ActorsError,
     AlreadyPresent as AlreadyPresent,
@@ -63,7 +64,6 @@ from .spec import (
     Shutdown as Shutdown,
     Supervisor as Supervisor,
 )
-from .supervisor import ChildCount as ChildCount, ChildInfo as ChildInfo
 from .system import (
     Step as Step,
     StopReport as StopReport,

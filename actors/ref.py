@@ -11,7 +11,7 @@ from .messages import Down, Request, describe
 
 if TYPE_CHECKING:
     from .cell import ActorCell
-    from .supervisor import ChildCount, ChildInfo
+    from .commands import ChildCount, ChildInfo
 
 M_contra = TypeVar("M_contra", contravariant=True)
 R = TypeVar("R")

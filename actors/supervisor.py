@@ -17,61 +17,32 @@ once, also while that task waits for a child to start.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
-
-import attrs
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .actor import Ignore
 from .cell import HISTORY, ActorCell
 from .clock import NS, Alarm, settle
 from .errors import (
-    AlreadyPresent,
-    AlreadyStarted,
     Closed,
     IntensityExceeded,
-    Misuse,
-    SpecError,
     StartFailed,
-    UnknownActor,
 )
 from .life import State
 from .reason import KILLED, SHUTDOWN, Exit, Reason
-from .ref import ActorRef, caller
-from .spec import AutoShutdown, ChildSpec, Restart, RestartStrategy, Shutdown, Supervisor, check_child
+from .spec import AutoShutdown, ChildSpec, Restart, RestartStrategy, Shutdown, Supervisor
 
 if TYPE_CHECKING:
     from .system import System
 
 log = logging.getLogger("ticktree.actors")
 
-T = TypeVar("T")
+YIELD_EVERY = 256  # children stopped before others have a turn: ten thousand at once would block the loop
 Child: TypeAlias = "ActorCell | SupervisorCell"
 
 
-@attrs.frozen
-class ChildInfo:
-    """One child, as `which_children` tells it: in its order of start."""
-
-    id: str
-    path: str
-    kind: str  # "actor" or "supervisor"
-    state: str
-    restarts: int
-
-
-@attrs.frozen
-class ChildCount:
-    """Children by what they are: OTP's `count_children`."""
-
-    specs: int
-    active: int
-    supervisors: int
-    actors: int
-
-
-class _StopWanted(Exception):
+class StopWanted(Exception):
     """The supervisor is to stop: leave what is under way."""
 
 
@@ -108,7 +79,7 @@ class SupervisorCell:
 
     def _place(self, spec: ChildSpec | Supervisor) -> Child:
         if isinstance(spec, Supervisor):
-            return SupervisorCell(self.system, self, spec, self._path_of(spec.id))
+            return type(self)(self.system, self, spec, self._path_of(spec.id))
         return ActorCell(self.system, self, spec, self._path_of(spec.id))
 
     def _path_of(self, id: str) -> str:
@@ -199,7 +170,7 @@ class SupervisorCell:
             while self._unserved and self._stopping is None:
                 try:
                     await self._unserved.popleft()()
-                except _StopWanted:
+                except StopWanted:
                     break
                 if self._unserved:
                     await asyncio.sleep(0)  # many may end at once; others want their turn, too
@@ -241,7 +212,7 @@ class SupervisorCell:
     async def _start_child(self, child: Child) -> None:
         """Start one child and wait until it runs. An ignored one stays specified, unless it is temporary."""
         if self._stopping is not None:
-            raise _StopWanted
+            raise StopWanted
         self._unserved_endings.discard(child)
         try:
             starting = child.start()
@@ -253,7 +224,7 @@ class SupervisorCell:
                 self._forget(child)
 
     async def _wait(self, starting: "asyncio.Future[None]") -> None:
-        """Wait until a child has started, or leave it behind with `_StopWanted`."""
+        """Wait until a child has started, or leave it behind with `StopWanted`."""
         pause = self._pause = asyncio.get_running_loop().create_future()
         starting.add_done_callback(partial(settle, pause))
         starting.add_done_callback(_look_at)  # perhaps nobody else will
@@ -261,14 +232,14 @@ class SupervisorCell:
             await pause
         self._pause = None
         if self._stopping is not None:
-            raise _StopWanted
+            raise StopWanted
         starting.result()
 
     def _forget(self, child: Child) -> None:
         child.close()
         self._unserved_endings.discard(child)
-        if self.children.get(_id_of(child)) is child:
-            del self.children[_id_of(child)]
+        if self.children.get(id_of(child)) is child:
+            del self.children[id_of(child)]
 
     # --- a child ended by itself -------------------------------------------------------------------------------
 
@@ -303,7 +274,7 @@ class SupervisorCell:
 
     def _lives_on(self, child: Child) -> bool:
         """Whether `child` lives, or may: its end was not looked at yet, or it is to be started again."""
-        return child.state is not State.VACANT or child in self._unserved_endings or _id_of(child) in self.restarting
+        return child.state is not State.VACANT or child in self._unserved_endings or id_of(child) in self.restarting
 
     # --- restarting --------------------------------------------------------------------------------------------
 
@@ -317,7 +288,7 @@ class SupervisorCell:
             await self._start_group(child)
 
     def _count_restart(self, child: Child) -> float:
-        """Count one more, and say how long to wait before it; leave with `_StopWanted` when it is one too many."""
+        """Count one more, and say how long to wait before it; leave with `StopWanted` when it is one too many."""
         now_ns = self.clock.monotonic_ns()
         self._restarted_ns.append(now_ns)
         while now_ns - self._restarted_ns[0] > self.spec.period_s * NS:
@@ -326,7 +297,7 @@ class SupervisorCell:
             error = IntensityExceeded(self.path, self.spec.intensity, self.spec.period_s, tuple(self._endings))
             log.error("%s", error)
             self._want_stop(Reason(Exit.SHUTDOWN, error))
-            raise _StopWanted
+            raise StopWanted
         child.restarts += 1
         self._mark(child)
         return self.spec.delay.delay_s(len(self._restarted_ns) - 1, self.system.random)
@@ -334,11 +305,11 @@ class SupervisorCell:
     def _start_later(self, child: Child, delay_s: float) -> None:
         due_ns = self.clock.monotonic_ns() + round(delay_s * NS)
         start = partial(self._serve, partial(self._start_group, child))
-        self.restarting[_id_of(child)] = self.clock.call_at(due_ns, start)
+        self.restarting[id_of(child)] = self.clock.call_at(due_ns, start)
 
     async def _start_group(self, child: Child) -> None:
         """Start `child` and who goes with it. One that fails is tried again, behind whatever waits to be served."""
-        if _id_of(child) not in self.restarting:
+        if id_of(child) not in self.restarting:
             return  # terminated since it was marked
         for other in await self._stop_group(child):
             try:
@@ -375,10 +346,10 @@ class SupervisorCell:
     def _mark(self, child: Child) -> None:
         """`child` is to be started again; by what is under way, not by an alarm set before."""
         self._unmark(child)
-        self.restarting[_id_of(child)] = None
+        self.restarting[id_of(child)] = None
 
     def _unmark(self, child: Child) -> None:
-        alarm = self.restarting.pop(_id_of(child), None)
+        alarm = self.restarting.pop(id_of(child), None)
         if alarm is not None:
             alarm.cancel()
 
@@ -400,7 +371,12 @@ class SupervisorCell:
     async def _stop_children(self) -> None:
         children = tuple(reversed(self.children.values()))
         if self._is_simple:
-            for ended in [self._begin_stop(child) for child in children]:
+            ends: list[asyncio.Future[None] | None] = []
+            for child in children:
+                ends.append(self._begin_stop(child))
+                if len(ends) % YIELD_EVERY == 0:
+                    await asyncio.sleep(0)
+            for ended in ends:
                 if ended is not None:
                     await ended
             return
@@ -418,7 +394,7 @@ class SupervisorCell:
         self.state, self._stopping = State.VACANT, None
         self._leave_nothing()
         for child in self.children.values():
-            if self._specified.get(_id_of(child)) is not child:
+            if self._specified.get(id_of(child)) is not child:
                 child.close()
         self.last_reason = reason
         self.history.append(f"{self.clock.monotonic_ns() / NS:.3f} s: life {self.lives} ended: {reason}")
@@ -444,154 +420,12 @@ class SupervisorCell:
         self._deadline = None
         self.restarting.clear()
 
-    # --- commands, in OTP's words (described in `SupervisorRef`) -----------------------------------------------
-
-    def which_children(self) -> tuple[ChildInfo, ...]:
-        """The children in their order of start."""
-        return tuple(self._info(id, child) for id, child in self.children.items())
-
-    def _info(self, id: str, child: Child) -> ChildInfo:
-        kind = "supervisor" if isinstance(child, SupervisorCell) else "actor"
-        restarting = id in self.restarting and child.state is State.VACANT
-        return ChildInfo(id, child.path, kind, "restarting" if restarting else child.state, child.restarts)
-
-    def count_children(self) -> ChildCount:
-        """Children by what they are."""
-        children = self.children.values()
-        supervisors = sum(isinstance(child, SupervisorCell) for child in children)
-        return ChildCount(
-            specs=len(self.children),
-            active=sum(child.state is not State.VACANT for child in children),
-            supervisors=supervisors,
-            actors=len(self.children) - supervisors,
-        )
-
-    async def start_child(self, *what: Any) -> ActorRef[Any] | None:
-        """Add a child and start it."""
-        return await self._command(lambda: self._start_new(*what))
-
-    async def _start_new(self, *what: Any) -> ActorRef[Any] | None:
-        child = self._from_template(what) if self._is_simple else self._from_spec(what)
-        self.children[_id_of(child)] = child
-        try:
-            await self._start_child(child)
-        except StartFailed:
-            self._forget(child)
-            raise
-        return child.ref if isinstance(child, ActorCell) and self.children.get(_id_of(child)) is child else None
-
-    def _from_template(self, arguments: tuple[Any, ...]) -> ActorCell:
-        template = self.spec.children[0]
-        assert isinstance(template, ChildSpec)
-        self._next_id += 1
-        cell = ActorCell(self.system, self, template, self._path_of(f"{template.id}:{self._next_id}"))
-        cell.args = arguments
-        return cell
-
-    def _from_spec(self, what: tuple[Any, ...]) -> Child:
-        if len(what) != 1:
-            raise SpecError(f"{self.path}: start_child takes one ChildSpec or Supervisor")
-        spec = what[0]
-        check_child(self.spec, spec)
-        known = self.children.get(spec.id)
-        if known is not None:
-            raise AlreadyStarted(known.path) if self._lives_on(known) else AlreadyPresent(known.path)
-        former = self._specified.get(spec.id)
-        return former if former is not None and former.spec == spec else self._place(spec)
-
-    async def terminate_child(self, which: "str | ActorRef[Any]") -> None:
-        """Stop a child, by id or ref."""
-        asker = caller.get()
-        await self._command(lambda: self._terminate_child(which, asker))
-
-    async def _terminate_child(self, which: "str | ActorRef[Any]", asker: ActorCell | None) -> None:
-        child = self._find(which)
-        if asker is not None and f"{asker.path}/".startswith(f"{child.path}/"):
-            raise Misuse(f"{asker.path} cannot wait for the end of {child.path}, it would wait for itself: use stop()")
-        if self.restarting.get(_id_of(child)) is not None:  # who waits for its restart stays down, too, as in OTP
-            for other in self._group(child):
-                self._unmark(other)
-        await self._stop_child(child)
-        if child.spec.restart is Restart.TEMPORARY or self._is_simple:
-            self._forget(child)
-        else:
-            child.close()
-
-    async def restart_child(self, id: str) -> None:
-        """Start a child that was terminated, or ended and was not restarted."""
-        await self._command(lambda: self._restart_child(id))
-
-    async def _restart_child(self, id: str) -> None:
-        child = self._find_ended(id)
-        child.restarts += 1
-        await self._start_child(child)
-
-    async def delete_child(self, id: str) -> None:
-        """Forget the specification of a child that does not run."""
-        await self._command(lambda: self._delete_child(id))
-
-    async def _delete_child(self, id: str) -> None:
-        self._forget(self._find_ended(id))
-
-    def _find(self, which: "str | ActorRef[Any]") -> Child:
-        id = which if isinstance(which, str) else which.path.rpartition("/")[2]
-        child = self.children.get(id)
-        if child is None or not (isinstance(which, str) or which.path == child.path):
-            path = self._path_of(id) if isinstance(which, str) else which.path
-            raise UnknownActor(path, [other.path for other in self.children.values()][:5])
-        return child
-
-    def _find_ended(self, id: str) -> Child:
-        child = self._find(id)
-        if id in self.restarting:
-            raise Misuse(f"{child.path} is being restarted: terminate it first")
-        if self._lives_on(child):
-            raise AlreadyStarted(child.path)
-        return child
-
-    async def _command(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Have `work` served in its turn and give its result, or what it raises, to who asked."""
-        if self.state is State.VACANT or self._stopping is not None:
-            raise Closed(self.path, "the supervisor does not run" if self._stopping is None else "it is stopping")
-        self._refuse_waiting_for_itself(caller.get())
-        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._commands[done] = None
-        self._serve(partial(_answer, work, done))
-        try:
-            return await done
-        finally:
-            del self._commands[done]
-
-    def _refuse_waiting_for_itself(self, asker: "Child | None") -> None:
-        """Refuse a command of a child in its own `on_start`: it is served when that is done."""
-        first = asker
-        while asker is not None and asker.state is State.STARTING:
-            asker = asker.parent
-            if asker is self:
-                assert first is not None
-                raise Misuse(f"{first.path} cannot command {self.path} in its on_start, it would wait for itself")
-
     def _refuse_commands(self) -> None:
         for command in self._commands:
-            _fail(command, Closed(self.path, "the supervisor stopped"))
+            fail(command, Closed(self.path, "the supervisor stopped"))
 
 
-async def _answer(work: Callable[[], Awaitable[T]], done: "asyncio.Future[T]") -> None:
-    """Do `work` and resolve `done` with what comes of it."""
-    if done.done():
-        return  # refused, or not waited for any more, before its turn came
-    try:
-        result = await work()
-    except _StopWanted:
-        raise
-    except Exception as error:
-        _fail(done, error)
-    else:
-        if not done.done():
-            done.set_result(result)
-
-
-def _fail(future: "asyncio.Future[Any]", error: Exception) -> None:
+def fail(future: "asyncio.Future[Any]", error: Exception) -> None:
     if not future.done():
         future.set_exception(error)
 
@@ -602,7 +436,7 @@ def _look_at(future: "asyncio.Future[None]") -> None:
         future.exception()
 
 
-def _id_of(child: Child) -> str:
+def id_of(child: Child) -> str:
     return child.path.rpartition("/")[2]
 
 

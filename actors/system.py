@@ -17,6 +17,7 @@ from .affinity import pin
 from .cell import ActorCell
 from .clock import NS, Clock, LiveClock
 from .collector import Collector
+from .commands import CommandedSupervisor
 from .errors import NotRunning, SpecError, StartFailed, UnknownActor
 from .life import Leak
 from .reason import SHUTDOWN, Exit, Reason
@@ -87,7 +88,7 @@ class System:
         self.scheduler = Scheduler(self.clock, Random(seed) if seed is not None else None)
         self.watchdog = Watchdog(self.clock, watchdog_s if isinstance(self.clock, LiveClock) else 0.0)
         self.collector = Collector()
-        self.root = SupervisorCell(self, None, root, root.id)
+        self.root = CommandedSupervisor(self, None, root, root.id)
         self._cpus = tuple(cpus) if cpus is not None else None
         self._leaked: dict[asyncio.Task[None], Leak] = {}
         self._leaks: list[Leak] = []
@@ -175,7 +176,7 @@ class System:
     def supervisor(self, path: str = "") -> SupervisorRef:
         """The supervisor at `path`; the root without one. Raises `UnknownActor`."""
         cell = self._walk(path) if path else self.root
-        if not isinstance(cell, SupervisorCell):
+        if not isinstance(cell, CommandedSupervisor):
             raise self._unknown(path)
         return cell
 

@@ -10,7 +10,7 @@ import pytest
 
 from ticktree.actors import Actor, Block, ChildSpec, Clock, Mailbox, Reason, Supervisor, System
 from ticktree.actors.cell import ActorCell
-from ticktree.actors.supervisor import SupervisorCell
+from ticktree.actors.commands import CommandedSupervisor
 
 ROOMY = Mailbox(1_000, Block())
 
@@ -134,10 +134,10 @@ def cell_of(system: System, path: str) -> ActorCell:
     return next(cell for cell in system.cells() if cell.path == path)
 
 
-def supervisor_of(system: System, path: str = "") -> SupervisorCell:
+def supervisor_of(system: System, path: str = "") -> CommandedSupervisor:
     """The runtime's own view of a supervisor's place."""
     found = system.supervisor(path)
-    assert isinstance(found, SupervisorCell)
+    assert isinstance(found, CommandedSupervisor)
     return found
 
 

@@ -42,7 +42,7 @@ from ticktree.actors import (
 )
 from ticktree.actors.cell import ActorCell
 from ticktree.actors.life import State
-from ticktree.actors.supervisor import SupervisorCell
+from ticktree.actors.commands import CommandedSupervisor
 
 ACTORS = 200
 EXITS = {"normal": NORMAL, "shutdown": SHUTDOWN, "killed": KILLED, "error": failed(Failure("exit"))}
@@ -246,10 +246,10 @@ class Storm:
             start_timeout_s=0.5,
         )
 
-    def supervisors(self) -> list[SupervisorCell]:
+    def supervisors(self) -> list[CommandedSupervisor]:
         found, unseen = [self.system.root], [self.system.root]
         while unseen:
-            below = [child for child in unseen.pop().children.values() if isinstance(child, SupervisorCell)]
+            below = [child for child in unseen.pop().children.values() if isinstance(child, CommandedSupervisor)]
             found += below
             unseen += below
         return found
@@ -320,7 +320,7 @@ class Storm:
             self.commands.add(task)
             task.add_done_callback(self.commands.discard)
 
-    def choose(self, supervisor: SupervisorCell) -> Callable[[], Coroutine[Any, Any, Any]]:
+    def choose(self, supervisor: CommandedSupervisor) -> Callable[[], Coroutine[Any, Any, Any]]:
         children = supervisor.which_children()
         if supervisor.spec.strategy is RestartStrategy.SIMPLE_ONE_FOR_ONE:
             if len(children) < 8:
@@ -339,7 +339,7 @@ class Storm:
         self.meddled.update([child.path] if alone else [info.path for info in children])
         return lambda: self.random.choice((supervisor.terminate_child, supervisor.delete_child))(child.id)
 
-    async def obey(self, supervisor: SupervisorCell, command: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+    async def obey(self, supervisor: CommandedSupervisor, command: Callable[[], Coroutine[Any, Any, Any]]) -> None:
         try:
             await command()
             outcome = "done"
@@ -392,18 +392,18 @@ class Storm:
         left = stats.control_handled + stats.control_dropped + stats.control_queued + stats.control_in_handler
         assert stats.control_received == left
 
-    def check_counts(self, supervisors: list[SupervisorCell]) -> None:
+    def check_counts(self, supervisors: list[CommandedSupervisor]) -> None:
         alive = Counter(path.rpartition("/")[0] for path, leaf in self.present.items() if leaf.lives)
         for supervisor in supervisors:
             count, children = supervisor.count_children(), supervisor.which_children()
-            below = [child for child in supervisor.children.values() if isinstance(child, SupervisorCell)]
+            below = [child for child in supervisor.children.values() if isinstance(child, CommandedSupervisor)]
             up = sum(child.state is not State.VACANT for child in below)
             assert count.active == alive.pop(supervisor.path, 0) + up, supervisor.path
             assert (count.specs, count.supervisors) == (len(children), len(below))
             assert count.actors == sum(child.kind == "actor" for child in children)
         assert not alive, f"lives without a supervisor: {alive}"
 
-    def check_tasks(self, supervisors: list[SupervisorCell]) -> None:
+    def check_tasks(self, supervisors: list[CommandedSupervisor]) -> None:
         ours = {asyncio.current_task(), *self.commands, *self.system.leaked_tasks}
         handlers = {cell.life.task for cell in self.here if cell.life is not None}
         others = [task.get_name() for task in asyncio.all_tasks() - ours - handlers]

@@ -66,7 +66,6 @@ class ActorCell:
         "ref",
         "restarts",
         "run",
-        "run_one",
         "scheduler",
         "spec",
         "system",
@@ -78,16 +77,13 @@ class ActorCell:
         self.system, self.parent, self.spec, self.path = system, parent, spec, path
         self.clock = system.clock
         self.scheduler = system.scheduler
-        wake = self.scheduler.hand_off if spec.hand_off else self.scheduler.enqueue
+        wake = system.watchdog.copy_of(path, self.hand_off) if spec.hand_off else partial(self.scheduler.enqueue, self)
         kind = _ConflatingInbox if isinstance(spec.mailbox.overflow, Conflate) else _Inbox
-        self.lane: _Inbox | _ConflatingInbox = kind(path, spec.mailbox, partial(wake, self), self._lost)
+        self.lane: _Inbox | _ConflatingInbox = kind(path, spec.mailbox, wake, self._lost)
         self.lane._cell = self  # pyright: ignore[reportPrivateUsage]  # what a ref needs beyond the lane
         self.control = ControlLane()
         self.ref: ActorRef[Any] = self.lane
         self.run: Callable[[], bool] = system.watchdog.turn_of(path, self.turn)
-        self.run_one: Callable[[], None] = (
-            system.watchdog.turn_of(path, self.handed_turn) if spec.hand_off else self.handed_turn
-        )
         self.args: tuple[Any, ...] = ()  # of `start_child`, for a template's child
         self.life: Life | None = None
         self.lives = 0  # begun so far
@@ -159,12 +155,8 @@ class ActorCell:
         self.lives += 1
         self.lane.reopen()
         self.life = Life(self, self.lives)
-        current, self.scheduler.current = self.scheduler.current, self
-        try:
-            context = self.scheduler.context
-            return context.copy().run(self.life.begin) if context is not None else self.life.begin()
-        finally:
-            self.scheduler.current = current
+        context = self.scheduler.context  # nobody's, whoever's command it is
+        return context.copy().run(self.life.begin) if context is not None else self.life.begin()
 
     def stop(self, drain: bool = False) -> "asyncio.Future[None] | None":
         """End the life as `spec.shutdown` says; a future for its end, None when there is none.
@@ -246,14 +238,19 @@ class ActorCell:
             self.check_blocked(now_ns - began_ns)
         return self._rest(now_ns)
 
-    def handed_turn(self) -> None:
-        """Handle the one message that just came, within its sender's call."""
+    def hand_off(self) -> None:
+        """A message woke this actor: handle it now, within its sender's call, or in a turn."""
+        scheduler = self.scheduler
+        if not scheduler.may_hand_off(self):
+            scheduler.enqueue(self)
+            return
         life, lane = self.life, self.lane
         assert life is not None
         message, weight = lane.items.popleft()
         lane.items_out += 1
         lane.limit += weight
         lane.in_hand = weight
+        scheduler.depth += 1
         try:
             if (awaitable := life.handle(message)) is not None:
                 life.suspend(awaitable, message)
@@ -262,8 +259,10 @@ class ActorCell:
         except BaseException as error:
             life.crash(error, message)
             return
+        finally:
+            scheduler.depth -= 1
         if lane.items or self.control.items or lane.waiting or self._drainers:
-            self.scheduler.enqueue(self)
+            scheduler.enqueue(self)
         else:
             lane.asleep = True
 
@@ -308,7 +307,7 @@ class ActorCell:
 
     def _obey(self, life: Life, signal: Signal) -> bool:
         match signal:
-            case Signal.STOP if life.state is State.DRAINING and self.lane.items:
+            case Signal.STOP if life.state is State.DRAINING and (self.lane.items or self.control.items):
                 return True
             case Signal.STOP | Signal.EXIT:
                 life.finish()

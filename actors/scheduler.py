@@ -38,16 +38,15 @@ class Scheduler:
     """The run queue of one system."""
 
     __slots__ = (
-        "_burst_began_ns",
-        "_depth",
-        "_handed",
         "_loop",
         "_random",
         "_scheduled",
         "burst",
+        "burst_began_ns",
         "context",
-        "current",
+        "depth",
         "epoch",
+        "handed",
         "monotonic_ns",
         "now_ns",
         "ready",
@@ -57,14 +56,13 @@ class Scheduler:
     def __init__(self, clock: Clock, random: Random | None) -> None:
         self.monotonic_ns = clock.monotonic_ns
         self.ready: deque[ActorCell] = deque()
-        self.current: ActorCell | None = None  # whose plain handler is at work
         self.now_ns = 0  # the clock, as the turn under way last read it
         self.woken_ns = 0  # when the run queue last began to fill
         self.epoch = 0  # counts read callbacks
         self.burst = 0  # the epoch while hand-off is allowed, else 0
-        self._burst_began_ns = 0  # with the first hand-off in it
-        self._depth = 0
-        self._handed: ActorCell | None = None  # the last one in this read callback
+        self.burst_began_ns = 0  # with the first hand-off in it
+        self.depth = 0  # of hand-offs within hand-offs
+        self.handed: ActorCell | None = None  # the last one in this read callback
         self._random = random
         self._scheduled = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -92,13 +90,11 @@ class Scheduler:
         try:
             for _ in range(max(len(ready), TURNS)):
                 cell = ready.popleft() if self._random is None else self._draw(self._random)
-                self.current = cell
                 if cell.run():  # which brings `now_ns` up to date
                     ready.append(cell)
                 if not ready or self.now_ns - began_ns >= TURN_NS:
                     break
         finally:
-            self.current = None
             self.woken_ns = self.monotonic_ns()
             self._scheduled = bool(ready)
             if ready and self._loop is not None:
@@ -117,29 +113,23 @@ class Scheduler:
     def end_read(self) -> None:
         """The read callback ends."""
         self.burst = 0
-        if self._handed is not None:
+        if self.handed is not None:
             # Nobody is handed anything after 1 ms, so who blocked the loop is the last one that was.
-            self._handed.check_blocked(self.monotonic_ns() - self._burst_began_ns)
-            self._handed = None
+            elapsed_ns = self.monotonic_ns() - self.burst_began_ns
+            if elapsed_ns >= TURN_NS:
+                self.handed.check_blocked(elapsed_ns)
+            self.handed = None
 
-    def hand_off(self, cell: "ActorCell") -> None:
-        """Let `cell` handle its one message now, or in its turn: see "Hand-off" in docs/guarantees.md."""
+    def may_hand_off(self, cell: "ActorCell") -> bool:
+        """Whether `cell` may handle a message now: see "Hand-off" in docs/guarantees.md."""
         burst = self.burst
-        if not burst or cell.handed == burst or self._depth >= HAND_OFF_DEPTH:
-            self.enqueue(cell)
-            return
+        if not burst or cell.handed == burst or self.depth >= HAND_OFF_DEPTH:
+            return False
         now_ns = self.monotonic_ns()
-        if self._handed is None:
-            self._burst_began_ns = now_ns
-        elif now_ns - self._burst_began_ns >= TURN_NS:
-            self.enqueue(cell)
-            return
+        if self.handed is None:
+            self.burst_began_ns = now_ns
+        elif now_ns - self.burst_began_ns >= TURN_NS:
+            return False
         cell.handed = burst
-        self._handed = cell
-        current, self.current = self.current, cell
-        self._depth += 1
-        try:
-            cell.run_one()
-        finally:
-            self._depth -= 1
-            self.current = current
+        self.handed = cell
+        return True

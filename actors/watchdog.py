@@ -97,6 +97,12 @@ class Watchdog:
 
         return _renamed(frame, path)
 
+    def copy_of(self, path: str, method: Callable[[], None]) -> Callable[[], None]:
+        """A copy of `method` whose own frame is named after the actor: no frame more, but memory for its code."""
+        if not self._bound_s:
+            return method
+        return types.MethodType(_renamed(method.__func__, path), method.__self__)  # type: ignore[attr-defined]
+
     def task_of(self, path: str, awaitable: Awaitable[None]) -> Coroutine[Any, Any, None]:
         """A coroutine that awaits `awaitable` in a frame named after the actor."""
         return _renamed(_awaited, path)(awaitable)

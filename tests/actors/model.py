@@ -88,11 +88,10 @@ class Model:
             return Delivery.CONFLATED
         return self._add(Entry(message, weight, key, key is not None))
 
-    def offer(self, message: Any, weight: int, answer: Outcome | None) -> Outcome | None:
+    def offer(self, message: Any, weight: int, answer: Delivery) -> Outcome | None:
         """`tell`, told in ticks."""
         before = attrs.evolve(self.counts)
-        conflated = answer is not None and answer.accepted + answer.dropped + answer.refused < weight
-        delivery = self.tell(message, weight, Delivery.CONFLATED if conflated else Delivery.ACCEPTED)
+        delivery = self.tell(message, weight, answer)
         if delivery in (Delivery.FULL, Delivery.CLOSED):
             return Outcome(refused=weight)
         merged = self.counts.conflated - before.conflated

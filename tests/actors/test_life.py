@@ -448,6 +448,33 @@ async def test_a_stop_drains_the_mailbox_before_on_stop(clock: VirtualClock) -> 
     assert (report.exit_code, report.dropped_stop, refs.stats().refused) == (0, 0, 1)
 
 
+@pytest.mark.parametrize("data", [[], ["data"]])
+async def test_a_stop_hears_on_drain_and_handles_control_before_on_stop(clock: VirtualClock, data: list[str]) -> None:
+    seen: list[Any] = []
+
+    class Busy(Actor[Any]):
+        async def on_message(self, message: Any) -> None:
+            await clock.sleep(0.1)
+            seen.append(message)
+
+        def on_drain(self) -> None:
+            seen.append("on_drain")
+
+        def on_stop(self, reason: Reason) -> None:
+            seen.append("on_stop")
+
+    system = System(tree([child("a", Busy)]), clock)
+    await system.start()
+    system.ref("a").tell("in hand")
+    await settle()
+    system.ref("a").tell_control("report")
+    for message in data:
+        system.ref("a").tell(message)
+    await system.stop()
+    assert seen == ["in hand", "on_drain", "report", *data, "on_stop"]
+    assert system.ref("a").stats().control_dropped == 0
+
+
 async def test_a_coroutine_on_drain_is_waited_for_and_may_fail(clock: VirtualClock) -> None:
     seen: list[Any] = []
 

@@ -331,6 +331,8 @@ class ActorCell:
             self.scheduler.enqueue(self)
         else:
             self.lane.asleep = True
+        if self.system.stopping:  # a life that begins now has missed the announcement
+            self.signal(Signal.DRAIN)
 
     def resumed(self) -> None:
         """A coroutine handler is done."""

@@ -228,7 +228,7 @@ class Life:
     def _stop_overran(self) -> None:
         cell = self.cell
         cell.overran = True
-        log.error("%s did not stop within %g s (%s): killed", cell.path, cell.spec.shutdown, self.doing())
+        log.error("%s did not stop in time (shutdown: %s; %s): killed", cell.path, cell.spec.shutdown, self.doing())
         self.kill()
 
     def kill(self) -> None:
@@ -292,8 +292,9 @@ class Life:
             self._end(self._stop_reason(error))
             return
         shutdown = self.cell.spec.shutdown
-        if self._deadline is None and not isinstance(shutdown, Shutdown):
-            self._set_deadline(shutdown, self._stop_overran)
+        if self._deadline is None and shutdown is not Shutdown.INFINITY:
+            seconds = KILL_GRACE_NS / NS if isinstance(shutdown, Shutdown) else shutdown
+            self._set_deadline(seconds, self._stop_overran)
 
     def _stop_reason(self, error: BaseException | None) -> Reason:
         """The reason of a life whose `on_stop` has ended; `error` is what that raised."""

@@ -27,8 +27,10 @@ class Backoff:
     ceiling_s: float = attrs.field(default=30.0)
 
     def __attrs_post_init__(self) -> None:
-        if not 0 < self.base_s <= self.ceiling_s < float("inf"):
-            raise SpecError(f"Backoff needs 0 < base_s <= ceiling_s; not {self.base_s!r}, {self.ceiling_s!r}")
+        given: tuple[object, object] = (self.base_s, self.ceiling_s)
+        numbers = all(isinstance(value, int | float) for value in given)
+        if not numbers or not 0 < self.base_s <= self.ceiling_s < float("inf"):
+            raise SpecError(f"Backoff needs numbers of seconds, 0 < base_s <= ceiling_s; not {given[0]!r}, {given[1]!r}")
 
     def delay_s(self, attempt: int, random: Random) -> float:
         """How long to wait before try number `attempt` (from 0), in seconds."""

@@ -162,9 +162,9 @@ class SupervisorRef(Protocol):
         ...
 
     async def restart_child(self, id: str) -> None:
-        """Start a child that does not run. Raises `AlreadyStarted`, `StartFailed`."""
+        """Start a child that does not run. Raises `AlreadyStarted`, `StartFailed`, `Misuse` while it is restarting."""
         ...
 
     async def delete_child(self, id: str) -> None:
-        """Forget the specification of a child that does not run. Raises `AlreadyStarted`."""
+        """Forget a child that does not run. Raises `AlreadyStarted`, or `Misuse` while it is restarting."""
         ...

@@ -246,8 +246,10 @@ class ExitReport:
         return console.summary(self)
 
 
-def run(what: App | type[Strategy]) -> ExitReport:
+def run(what: App | type[Strategy], loop: str = "uvloop") -> ExitReport:
     """Run an application, or a strategy on a simulated exchange and a paper venue, until Ctrl-C; blocks.
+
+    `loop` is "uvloop" or "asyncio".
 
     Prints what happens (unless logging is set up already) and a summary. A run that did not end cleanly exits the
     process with its code, 1. Raises `StartFailed` when something could not start.
@@ -255,15 +257,15 @@ def run(what: App | type[Strategy]) -> ExitReport:
     app = what if isinstance(what, App) else App.simulated(what)
     console.log_to_stdout()
     assembly = assemble(app)
-    report = run_assembly(assembly, System(assembly.tree))
+    report = run_assembly(assembly, System(assembly.tree), loop)
     print(f"\n{report}", flush=True)
     if report.exit_code:
         raise SystemExit(report.exit_code)
     return report
 
 
-def run_assembly(assembly: Assembly, system: System) -> ExitReport:
+def run_assembly(assembly: Assembly, system: System, loop: str = "uvloop") -> ExitReport:
     """Run `system`, made of the tree of `assembly`, until it ends; blocks."""
-    stop = run_system(lambda: system)
+    stop = run_system(lambda: system, loop)
     portfolio = assembly.portfolio
     return ExitReport(stop, system.snapshot().actors(), assembly.accounts, portfolio.positions(), portfolio.fills)

@@ -23,11 +23,14 @@ def main() -> None:
     help="How long to run; Ctrl-C ends it sooner.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="What the simulated prices are drawn from.")
-def demo(for_s: float, seed: int) -> None:
+@click.option(
+    "--loop", type=click.Choice(["uvloop", "asyncio"]), default="uvloop", show_default=True, help="The event loop."
+)
+def demo(for_s: float, seed: int, loop: str) -> None:
     """Run a simulated exchange, a strategy and a paper venue, and let one part fail on the way.
 
     Prints what happens, line by line, and at the end where every tick and byte went.
     """
     from .demo import play
 
-    raise SystemExit(play(for_s, seed))
+    raise SystemExit(play(for_s, seed, loop))

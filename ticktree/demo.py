@@ -1,4 +1,4 @@
-"""The walking skeleton, played to an audience: it starts, trades, loses a part, mends itself, and stops."""
+"""The whole system, played to an audience: it starts, trades, loses a part, mends itself, and stops."""
 
 import logging
 from collections.abc import Callable
@@ -80,8 +80,8 @@ class Narrator(Actor[Any]):
         self.find(FEED).tell(NONSENSE)
 
 
-def play(for_s: float, seed: int) -> int:
-    """Run the demo for `for_s` seconds; the exit code."""
+def play(for_s: float, seed: int, loop: str = "uvloop") -> int:
+    """Run the demo for `for_s` seconds on a `loop` of this kind; the exit code."""
     console.log_to_stdout(tracebacks=False)
     app = attrs.evolve(App.simulated(Momentum), feeds=(FeedPart("simulated", Market(seed=seed)),))
     assembly = assemble(app)
@@ -89,6 +89,6 @@ def play(for_s: float, seed: int) -> int:
         "narrator", lambda: Narrator(assembly.hub, lambda: system, for_s), Mailbox(4_096, DropOldest())
     )
     system = System(attrs.evolve(assembly.tree, children=(*assembly.tree.children, audience)))
-    report = run_assembly(assembly, system)
+    report = run_assembly(assembly, system, loop)
     print(f"\n{report}", flush=True)
     return report.exit_code

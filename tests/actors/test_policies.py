@@ -39,7 +39,7 @@ def test_backoff_is_the_same_for_the_same_seed(seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("base_s", "ceiling_s"), [(0, 1), (-1, 1), (2, 1), (1, math.inf), (math.nan, 1), (1, math.nan)]
+    ("base_s", "ceiling_s"), [(0, 1), (-1, 1), (2, 1), (1, math.inf), (math.nan, 1), (1, math.nan), ("1", 2), (1, None)]
 )
 def test_a_backoff_that_cannot_work_is_refused(base_s: Any, ceiling_s: Any) -> None:
     with pytest.raises(SpecError, match="0 < base_s <= ceiling_s"):

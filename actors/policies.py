@@ -30,7 +30,7 @@ class Backoff:
         given: tuple[object, object] = (self.base_s, self.ceiling_s)
         numbers = all(isinstance(value, int | float) for value in given)
         if not numbers or not 0 < self.base_s <= self.ceiling_s < float("inf"):
-            raise SpecError(f"Backoff needs numbers of seconds, 0 < base_s <= ceiling_s; not {given[0]!r}, {given[1]!r}")
+            raise SpecError(f"Backoff needs 0 < base_s <= ceiling_s, in seconds; not {given[0]!r}, {given[1]!r}")
 
     def delay_s(self, attempt: int, random: Random) -> float:
         """How long to wait before try number `attempt` (from 0), in seconds."""

@@ -3,14 +3,14 @@
 `test_conservation.py` drives a real system and this model side by side.
 """
 
+from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Any
 
 import attrs
 
+from tests.actors.batches import Row, Skipped
 from ticktree.actors import Block, Conflate, Delivery, DropNewest, DropOldest, Fail, Mailbox, Outcome
-
-from tests.actors.batches import Skipped
 
 
 @attrs.define(eq=False)
@@ -45,11 +45,21 @@ def is_bad(message: Any) -> bool:
     return any(row.name == "bad" for row in message) if isinstance(message, list) else message == "bad control"
 
 
+def tells_itself(message: Any) -> bool:
+    """Whether the handler tells its own mailbox `echo()`."""
+    return isinstance(message, list) and any(row.name == "echo" for row in message)
+
+
+def echo() -> list[Row]:
+    return [Row("x"), Row("x")]
+
+
 class Model:
     """One mailbox and the actor behind it. `gated`: a handler suspends until it is released."""
 
     def __init__(self, mailbox: Mailbox, gated: bool) -> None:
         self.mailbox, self.gated = mailbox, gated
+        self.echoes: deque[Delivery | None] = deque()  # what the real handler was answered when it told itself
         overflow = mailbox.overflow
         self.merge = overflow.merge if isinstance(overflow, Conflate) else None
         self.plain = overflow.otherwise if isinstance(overflow, Conflate) else overflow
@@ -246,6 +256,8 @@ class Model:
             self.counts.crash += entry.weight
             self._lose_in_hand()
             return False
+        if tells_itself(entry.message):
+            self.tell(echo(), 2, self.echoes.popleft())
         self.counts.delivered += entry.weight
         self.outcomes[id(entry.message)] = "replied"
         self.in_hand = None

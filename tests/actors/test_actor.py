@@ -6,9 +6,18 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from tests.actors.harness import (
+    Recorder,
+    awaiting,
+    cell_of,
+    child,
+    plain,
+    restarted,
+    running,
+    settle,
+    without_collector,
+)
 from ticktree.actors import Actor, Timer, UnknownActor, VirtualClock, simulate
-
-from tests.actors.harness import Recorder, awaiting, cell_of, child, plain, restarted, running, settle, without_collector
 
 MS = 1_000_000
 

@@ -4,10 +4,9 @@ import os
 
 import pytest
 
+from tests.actors.harness import program
 from ticktree.actors import SpecError
 from ticktree.actors.affinity import pin
-
-from tests.actors.harness import program
 
 linux = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux can pin")
 

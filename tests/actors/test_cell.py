@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from tests.actors.batches import Lasts, rows
+from tests.actors.harness import Recorder, awaiting, cell_of, child, plain, restarted, running, settle
 from ticktree.actors import (
     Actor,
     Block,
     Delivery,
     Down,
+    DropOldest,
     Exit,
     Mailbox,
     Misuse,
@@ -21,9 +24,6 @@ from ticktree.actors import (
 )
 from ticktree.actors.control import CONTROL_BOUND
 from ticktree.actors.scheduler import ITEMS_A_TURN
-
-from tests.actors.batches import Lasts, rows
-from tests.actors.harness import Recorder, awaiting, cell_of, child, plain, restarted, running, settle
 
 WIDE = Mailbox(1_000_000, Block())
 
@@ -136,6 +136,23 @@ async def test_a_message_to_oneself_is_handled_after_the_handler_at_work() -> No
         system.ref("a").tell("first")
         await settle()
     assert seen == ["begin first", "end first", "begin control", "end control", "begin data", "end data"]
+
+
+async def test_a_handler_may_push_out_what_waits_behind_it() -> None:
+    seen: list[Any] = []
+
+    def handle(actor: Actor[Any], message: Any) -> None:
+        seen.append(message)
+        if message == 4:
+            actor.ref.tell("heavy", 9)
+
+    async with running(plain("a", handle, Mailbox(10, DropOldest()))) as system:
+        for n in range(10):
+            system.ref("a").tell(n)
+        await settle()
+        stats = system.ref("a").stats()
+    assert seen == [0, 1, 2, 3, 4, 9, "heavy"]
+    assert (stats.delivered, stats.dropped.overflow) == (15, 4)
 
 
 async def test_nothing_else_of_an_actor_runs_while_its_handler_is_suspended(clock: VirtualClock) -> None:

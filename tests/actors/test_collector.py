@@ -2,10 +2,9 @@
 
 import gc
 
+from tests.actors.harness import child, running
 from ticktree.actors import Actor
 from ticktree.actors.collector import Collector, GcPauses
-
-from tests.actors.harness import child, running
 
 
 async def test_what_is_alive_after_the_start_is_out_of_the_collectors_sight_until_the_stop() -> None:

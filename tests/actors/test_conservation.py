@@ -10,8 +10,19 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings, strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
+from tests.actors.batches import Lasts, Row, Silent
+from tests.actors.harness import Question, cell_of, settle, tree, without_collector
+from tests.actors.model import Entry, Model, echo, is_bad, tells_itself
+from tests.actors.support import note_soak
 from ticktree.actors import (
     Actor,
     AskLost,
@@ -31,11 +42,6 @@ from ticktree.actors import (
     VirtualLoop,
 )
 from ticktree.actors.mailbox import Overflow, Rows
-
-from tests.actors.batches import Lasts, Row, Silent
-from tests.actors.harness import Question, cell_of, settle, tree, without_collector
-from tests.actors.model import Entry, Model, is_bad
-from tests.actors.support import note_soak
 
 
 class Newest:
@@ -61,7 +67,7 @@ overflows: st.SearchStrategy[Overflow] = st.one_of(
     st.builds(lambda merge, plain: Conflate(merge, otherwise=plain), st.sampled_from([Newest(), All()]), plains),
 )
 cuts: st.SearchStrategy[Rows | None] = st.sampled_from([None, Lasts(), Silent()])
-names = st.sampled_from(["a", "b", "c", "X", "Y", "bad"])
+names = st.sampled_from(["a", "b", "c", "X", "Y", "bad", "echo"])
 batches = st.lists(st.builds(Row, names, st.booleans()), min_size=1, max_size=9)
 
 
@@ -87,7 +93,15 @@ class Subject(Actor[Any]):
             raise ValueError("bad")
         if isinstance(message, Question):
             message.reply("reply")
+        if tells_itself(message):
+            self._tell_itself()
         self.machine.handled += _ticks(message)
+
+    def _tell_itself(self) -> None:
+        try:
+            self.machine.model.echoes.append(self.ref.tell(echo(), 2))
+        except (MailboxFull, TooHeavy):
+            self.machine.model.echoes.append(None)
 
 
 def _ticks(message: Any) -> int:
@@ -140,8 +154,8 @@ class Conservation(RuleBasedStateMachine):
         except (MailboxFull, TooHeavy):
             got = None
         items = self.cell.lane.items
-        appended = bool(items) and items[-1][0] is batch
-        assert got == self.model.offer(batch, len(batch), Delivery.ACCEPTED if appended else Delivery.CONFLATED)
+        merged = got is not None and not got.refused and not got.dropped and items[-1][0] is not batch
+        assert got == self.model.offer(batch, len(batch), Delivery.CONFLATED if merged else Delivery.ACCEPTED)
 
     @rule(n=st.integers(0, 9))
     def mark(self, n: int) -> None:

@@ -3,10 +3,9 @@
 import asyncio
 from typing import Any
 
+from tests.actors.harness import cell_of, plain, running, settle
 from ticktree.actors import Actor
 from ticktree.actors.control import CONTROL_BOUND, ControlLane, Signal
-
-from tests.actors.harness import cell_of, plain, running, settle
 
 
 def unaccounted(lane: ControlLane) -> int:

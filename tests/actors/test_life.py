@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.actors.harness import awaiting, cell_of, child, clock_here, plain, restarted, running, settle, tree
 from ticktree.actors import (
     KILLED,
     NORMAL,
@@ -27,8 +28,6 @@ from ticktree.actors import (
     failed,
 )
 from ticktree.actors.life import KILL_GRACE_NS
-
-from tests.actors.harness import awaiting, cell_of, child, clock_here, plain, restarted, running, settle, tree
 
 GRACE_S = KILL_GRACE_NS / 1e9
 

@@ -245,9 +245,7 @@ async def test_asking_oneself_is_refused() -> None:
     async with running(awaiting("a", lambda actor, message: ways.ask(actor, "a"))) as system:
         system.ref("a").tell("begin")
         await settle()
-    assert [str(error) for error in ways.errors] == [
-        "a asked itself for Question: it could not answer while it waits"
-    ]
+    assert [str(error) for error in ways.errors] == ["a asked itself for Question: it could not answer while it waits"]
 
 
 async def test_asking_in_a_circle_is_refused_at_once_and_names_it(clock: VirtualClock) -> None:

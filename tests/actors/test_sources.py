@@ -4,9 +4,8 @@ import asyncio
 import types
 from collections.abc import AsyncIterator, Generator
 
-from ticktree.actors.sources import where
-
 from tests.actors.harness import settle
+from ticktree.actors.sources import where
 
 
 async def innermost(future: "asyncio.Future[None]") -> None:

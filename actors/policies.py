@@ -1,5 +1,6 @@
 """Policies that are values: how long to wait before trying again."""
 
+import math
 from random import Random
 
 import attrs
@@ -27,11 +28,15 @@ class Backoff:
     ceiling_s: float = attrs.field(default=30.0)
 
     def __attrs_post_init__(self) -> None:
-        given: tuple[object, object] = (self.base_s, self.ceiling_s)
-        numbers = all(isinstance(value, int | float) for value in given)
-        if not numbers or not 0 < self.base_s <= self.ceiling_s < float("inf"):
-            raise SpecError(f"Backoff needs 0 < base_s <= ceiling_s, in seconds; not {given[0]!r}, {given[1]!r}")
+        if not _in_order(self.base_s, self.ceiling_s):
+            raise SpecError(
+                f"Backoff needs 0 < base_s <= ceiling_s, in seconds; not {self.base_s!r}, {self.ceiling_s!r}"
+            )
 
     def delay_s(self, attempt: int, random: Random) -> float:
         """How long to wait before try number `attempt` (from 0), in seconds."""
         return random.uniform(0.0, min(self.ceiling_s, self.base_s * 2.0 ** min(attempt, 1000)))
+
+
+def _in_order(base_s: object, ceiling_s: object) -> bool:
+    return isinstance(base_s, int | float) and isinstance(ceiling_s, int | float) and 0 < base_s <= ceiling_s < math.inf

@@ -1,6 +1,7 @@
 """Batches as lists of rows, where `Row.last` ends what belongs together (a book's update, a trade's legs)."""
 
 from collections.abc import Sequence
+from typing import Any, TypeGuard
 
 import attrs
 
@@ -14,6 +15,11 @@ class Row:
 
     def __repr__(self) -> str:
         return self.name + ("." if self.last else "")
+
+
+def is_batch(message: Any) -> TypeGuard[list[Row]]:
+    """Whether `message` is rows; marks and requests are not."""
+    return isinstance(message, list)
 
 
 @attrs.frozen
@@ -33,7 +39,7 @@ class Lasts:
         return next((n for n in range(max(rows, 1), len(batch)) if batch[n - 1].last), len(batch))
 
     def skipped(self, mark: Skipped | None, lost: Sequence[Row]) -> Skipped | None:
-        if not isinstance(lost, list):  # another message than a batch was lost
+        if not is_batch(lost):  # another message than a batch was lost
             return mark
         return Skipped((mark.rows if mark else 0) + len(lost))
 

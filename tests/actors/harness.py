@@ -5,9 +5,9 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, cast
+from typing import Any
 
 import attrs
 import pytest
@@ -89,7 +89,7 @@ def tree(children: Sequence[ChildSpec | Supervisor]) -> Supervisor:
 
 
 @asynccontextmanager
-async def running(*children: ChildSpec | Supervisor, **more: Any) -> AsyncIterator[System]:
+async def running(*children: ChildSpec | Supervisor, **more: Any) -> AsyncGenerator[System, None]:
     """A system of these children, on the clock of the running loop, stopped at the end."""
     system = System(tree(children), clock_here(), **more)
     await system.start()
@@ -101,17 +101,26 @@ async def running(*children: ChildSpec | Supervisor, **more: Any) -> AsyncIterat
     assert all(cell.stats().unaccounted == 0 for cell in system.cells())
 
 
+def _nothing(_: Collector) -> None:
+    pass
+
+
+def do(what: Callable[[Any], Any]) -> Any:
+    """A message that says itself what is to be done."""
+    return what
+
+
 @contextmanager
-def without_collector() -> Iterator[None]:
+def without_collector() -> Generator[None, None, None]:
     """Many systems in a row, without a full garbage collection at the start of each."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Collector, "start", lambda _: None)
+        patch.setattr(Collector, "start", _nothing)
         yield
 
 
 def clock_here() -> Clock:
     loop = asyncio.get_running_loop()
-    return cast(VirtualLoop, loop).clock if isinstance(loop, VirtualLoop) else LiveClock()
+    return loop.clock if isinstance(loop, VirtualLoop) else LiveClock()
 
 
 def virtual_clock() -> VirtualClock:

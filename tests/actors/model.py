@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from tests.actors.batches import Row, Skipped
+from tests.actors.batches import Row, Skipped, is_batch
 from ticktree.actors import Block, Conflate, Delivery, DropNewest, DropOldest, Fail, Mailbox, Outcome
 
 
@@ -42,12 +42,12 @@ class Counts:
 
 def is_bad(message: Any) -> bool:
     """Whether the handler raises on it."""
-    return any(row.name == "bad" for row in message) if isinstance(message, list) else message == "bad control"
+    return any(row.name == "bad" for row in message) if is_batch(message) else message == "bad control"
 
 
 def tells_itself(message: Any) -> bool:
     """Whether the handler tells its own mailbox `echo()`."""
-    return isinstance(message, list) and any(row.name == "echo" for row in message)
+    return is_batch(message) and any(row.name == "echo" for row in message)
 
 
 def echo() -> list[Row]:

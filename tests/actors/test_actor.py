@@ -1,6 +1,7 @@
 """What an actor can do: timers, finding others, ending itself."""
 
 from collections.abc import Awaitable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from tests.actors.harness import (
     awaiting,
     cell_of,
     child,
+    do,
     plain,
     restarted,
     running,
@@ -40,6 +42,10 @@ class Clocked(Actor[Any]):
         return None
 
 
+def set_timer(delay_s: float, actor: Actor[Any]) -> Timer:
+    return actor.after(delay_s, delay_s)
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 10**10), min_size=1, max_size=20))
 def test_a_timer_is_never_early_and_timers_come_in_order(delays_us: list[int]) -> None:
@@ -50,7 +56,7 @@ def test_a_timer_is_never_early_and_timers_come_in_order(delays_us: list[int]) -
         async with running(child("a", lambda: Clocked(seen))) as system:
             began_ns = clock.monotonic_ns()
             for delay_s in delays_s:
-                system.ref("a").tell(lambda actor, delay_s=delay_s: actor.after(delay_s, delay_s))
+                system.ref("a").tell(do(partial(set_timer, delay_s)))
             await clock.sleep(2e4)
         return [(delay_s, at_ns - began_ns) for delay_s, at_ns in seen]
 
@@ -65,7 +71,7 @@ async def test_every_keeps_to_its_grid_without_drift(clock: VirtualClock) -> Non
     seen: list[tuple[Any, int]] = []
     async with running(child("a", lambda: Clocked(seen))) as system:
         began_ns = clock.monotonic_ns()
-        system.ref("a").tell(lambda actor: actor.every(0.1, "tick"))
+        system.ref("a").tell(do(lambda actor: actor.every(0.1, "tick")))
         await clock.sleep(100.05)
     assert len(seen) == 1_000
     late_ns = [at_ns - began_ns - (n + 1) * 100 * MS for n, (_, at_ns) in enumerate(seen)]
@@ -76,9 +82,9 @@ async def test_what_comes_while_one_waits_is_counted_not_queued(clock: VirtualCl
     seen: list[tuple[Any, int]] = []
     timers: list[Timer] = []
     async with running(child("a", lambda: Clocked(seen, timers))) as system:
-        system.ref("a").tell(lambda actor: actor.every(0.1, "tick"))
+        system.ref("a").tell(do(lambda actor: actor.every(0.1, "tick")))
         await settle()
-        system.ref("a").tell(lambda actor: clock.sleep(1.05))
+        system.ref("a").tell(do(lambda actor: clock.sleep(1.05)))
         await clock.sleep(1.02)
         assert seen == []
         assert system.ref("a").stats().control_queued == 1
@@ -92,7 +98,7 @@ async def test_a_stalled_clock_brings_one_tick_and_no_burst(clock: VirtualClock)
     seen: list[tuple[Any, int]] = []
     timers: list[Timer] = []
     async with running(child("a", lambda: Clocked(seen, timers))) as system:
-        system.ref("a").tell(lambda actor: actor.every(0.1, "tick"))
+        system.ref("a").tell(do(lambda actor: actor.every(0.1, "tick")))
         await settle()
         clock.advance(1.05)
         await settle()
@@ -106,8 +112,8 @@ async def test_a_cancelled_timer_does_not_arrive(clock: VirtualClock) -> None:
     seen: list[tuple[Any, int]] = []
     timers: list[Timer] = []
     async with running(child("a", lambda: Clocked(seen, timers))) as system:
-        system.ref("a").tell(lambda actor: actor.after(0.1, "once"))
-        system.ref("a").tell(lambda actor: actor.every(0.1, "every"))
+        system.ref("a").tell(do(lambda actor: actor.after(0.1, "once")))
+        system.ref("a").tell(do(lambda actor: actor.every(0.1, "every")))
         await clock.sleep(0.05)
         assert cell_of(system, "a").life.timers == set(timers)  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
         for timer in timers:
@@ -125,14 +131,14 @@ async def test_a_timer_cancelled_while_it_waits_in_the_lane_does_not_arrive(
     seen: list[tuple[Any, int]] = []
     timers: list[Timer] = []
     async with running(child("a", lambda: Clocked(seen, timers))) as system:
-        system.ref("a").tell(lambda actor: actor.every(0.1, "t") if interval else actor.after(0.1, "t"))
+        system.ref("a").tell(do(lambda actor: actor.every(0.1, "t") if interval else actor.after(0.1, "t")))
         await settle()
 
         async def wait_then_cancel(actor: Clocked) -> None:
             await clock.sleep(0.5)
             timers[0].cancel()
 
-        system.ref("a").tell(lambda actor: wait_then_cancel(actor))
+        system.ref("a").tell(do(wait_then_cancel))
         await clock.sleep(2.0)
         stats = system.ref("a").stats()
     assert seen == []
@@ -143,7 +149,7 @@ async def test_a_timer_that_rang_is_no_longer_active(clock: VirtualClock) -> Non
     seen: list[tuple[Any, int]] = []
     timers: list[Timer] = []
     async with running(child("a", lambda: Clocked(seen, timers))) as system:
-        system.ref("a").tell(lambda actor: actor.after(0.0, "once"))
+        system.ref("a").tell(do(lambda actor: actor.after(0.0, "once")))
         await settle()
         assert (len(seen), timers[0].active) == (1, False)
         timers[0].cancel()
@@ -155,16 +161,16 @@ async def test_timers_end_with_the_life_that_set_them(clock: VirtualClock, end: 
     timers: list[Timer] = []
     async with running(child("a", lambda: Clocked(seen, timers))) as system:
         ref = system.ref("a")
-        ref.tell(lambda actor: actor.every(0.1, "tick"))
-        ref.tell(lambda actor: actor.after(0.1, "once"))
+        ref.tell(do(lambda actor: actor.every(0.1, "tick")))
+        ref.tell(do(lambda actor: actor.after(0.1, "once")))
         await settle()
         match end:
             case "kill":
                 cell_of(system, "a").kill()
             case "raise":
-                ref.tell(lambda actor: 1 / 0)
+                ref.tell(do(lambda actor: 1 / 0))
             case _:
-                ref.tell(lambda actor: actor.stop())
+                ref.tell(do(lambda actor: actor.stop()))
         await clock.sleep(1.0)
         assert cell_of(system, "a").lives == 2
     assert (seen, [timer.active for timer in timers]) == ([], [False, False])

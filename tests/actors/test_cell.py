@@ -155,6 +155,24 @@ async def test_a_handler_may_push_out_what_waits_behind_it() -> None:
     assert (stats.delivered, stats.dropped.overflow) == (15, 4)
 
 
+async def test_a_place_that_is_twice_in_the_run_queue_still_handles_one_message_at_a_time(clock: VirtualClock) -> None:
+    at_work = list[Any]()
+
+    async def handle(actor: Actor[Any], message: Any) -> None:
+        at_work.append(message)
+        assert len(at_work) == 1
+        await clock.sleep(0.1)
+        at_work.remove(message)
+
+    async with running(plain("hog", lambda actor, message: clock.advance(0.002)), awaiting("a", handle)) as system:
+        system.ref("hog").tell("end the first round before `a` has its turn")
+        system.ref("a").tell(1)
+        system.ref("a").tell(2)
+        cell_of(system, "a").kill()  # and its next life is put in the queue once more
+        await clock.sleep(1.0)
+        assert (cell_of(system, "a").lives, system.ref("a").stats().delivered) == (2, 2)
+
+
 async def test_nothing_else_of_an_actor_runs_while_its_handler_is_suspended(clock: VirtualClock) -> None:
     seen: list[str] = []
 
@@ -433,8 +451,7 @@ async def test_an_actor_that_floods_itself_starves_nobody(lane: str) -> None:
         system.ref("peer").tell(1)
         async with asyncio.timeout(1.0):
             await system.ref("peer").drain(1.0)
-            while system.ref("flooder").stats().queued:
-                await asyncio.sleep(0)
+            await settle()
     assert steps.count("peer") == 20
     assert all(length <= 2 * ITEMS_A_TURN for _, length in _runs(steps[: steps.index("peer") + 2_000]))
 
@@ -551,6 +568,28 @@ async def test_a_message_whose_turn_is_late_is_reported_as_old_as_it_is(clock: V
         await settle()
     assert len(ages) == 1
     assert ages[0] >= 4_000_000
+
+
+async def test_what_came_while_a_handler_was_suspended_keeps_its_age(clock: VirtualClock) -> None:
+    ages: list[int] = []
+
+    async def wait_then_have_it_looked_at(actor: Actor[Any], message: Any) -> None:
+        await clock.sleep(1.0)
+        loop = asyncio.get_running_loop()
+        loop.call_soon(loop.call_soon, look)  # between the end of this handler and the next turn
+
+    def look() -> None:
+        if system.snapshot().runnable:
+            ages.append(system.ref("a").stats().oldest_age_ns)
+
+    async with running(awaiting("a", wait_then_have_it_looked_at)) as system:
+        system.ref("a").tell("in hand")
+        await clock.sleep(0.25)
+        system.ref("a").tell("queued")
+        await clock.sleep(0.9)
+        assert len(ages) == 1
+        assert ages[0] >= 0.74e9
+        await clock.sleep(2.0)
 
 
 async def test_a_message_told_before_the_start_has_no_age_of_before_the_system(clock: VirtualClock) -> None:

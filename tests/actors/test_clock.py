@@ -4,6 +4,7 @@ import asyncio
 import os
 import threading
 import time
+from functools import partial
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -16,16 +17,18 @@ HOUR_S = 3600.0
 
 async def never_early_and_in_order(clock: Clock, delays_ns: list[int]) -> None:
     began_ns, rang = clock.monotonic_ns(), list[tuple[int, int]]()
+
+    def ring(delay_ns: int) -> None:
+        rang.append((delay_ns, clock.monotonic_ns() - began_ns))
+
     for delay_ns in delays_ns:
-        clock.call_at(
-            began_ns + delay_ns, lambda delay_ns=delay_ns: rang.append((delay_ns, clock.monotonic_ns() - began_ns))
-        )
+        clock.call_at(began_ns + delay_ns, partial(ring, delay_ns))
     await clock.sleep(max(delays_ns) / 1e9 + 0.01)
     assert len(rang) == len(delays_ns)
     assert all(after_ns >= delay_ns for delay_ns, after_ns in rang)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 10**18), min_size=1, max_size=30))
 def test_virtual_alarms_are_never_early(delays_ns: list[int]) -> None:
     simulate(lambda clock: never_early_and_in_order(clock, delays_ns))
@@ -44,7 +47,7 @@ def test_live_alarms_are_never_early_on_asyncio_either() -> None:
 async def test_virtual_alarms_ring_in_the_order_of_their_times(clock: VirtualClock) -> None:
     rang: list[int] = []
     for delay_s in (3, 1, 2, 5, 4):
-        clock.call_at(clock.monotonic_ns() + delay_s * 10**9, lambda delay_s=delay_s: rang.append(delay_s))
+        clock.call_at(clock.monotonic_ns() + delay_s * 10**9, partial(rang.append, delay_s))
     await clock.sleep(10.0)
     assert rang == [1, 2, 3, 4, 5]
 
@@ -125,7 +128,7 @@ def test_what_is_ready_goes_before_the_next_timer() -> None:
     async def main(clock: VirtualClock) -> tuple[bytes, int]:
         read, write = os.pipe()
         got: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        asyncio.get_running_loop().add_reader(read, lambda: got.done() or got.set_result(os.read(read, 9)))
+        asyncio.get_running_loop().add_reader(read, lambda: got.set_result(os.read(read, 9)))
         os.write(write, b"ready")
         clock.call_at(1, lambda: None)
         data = await got

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.actors.batches import Lasts, Row, Silent, Skipped, rows
+from tests.actors.batches import Lasts, Row, Silent, Skipped, is_batch, rows
 from tests.actors.harness import settle
 from ticktree.actors import Block, Conflate, Delivery, DropNewest, DropOldest, Mailbox, Outcome, TooHeavy
 from ticktree.actors.lane import ConflatingLane, DataLane
@@ -43,12 +43,12 @@ class Lane:
     def queued(self) -> list[Any]:
         """Batches as text, marks as they are."""
         messages = [entry[0] for entry in self.lane.items]
-        return [" ".join(map(repr, message)) if isinstance(message, list) else message for message in messages]
+        return [" ".join(map(repr, message)) if is_batch(message) else message for message in messages]
 
     def check(self) -> None:
         assert self.lane.figures().unaccounted == 0
         assert self.lane.weigh() == self.lane.queued <= self.lane.capacity
-        assert all(entry[1] == (len(entry[0]) if isinstance(entry[0], list) else 0) for entry in self.lane.items)
+        assert all(entry[1] == (len(entry[0]) if is_batch(entry[0]) else 0) for entry in self.lane.items)
 
 
 # --- drop_oldest -----------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.actors.harness import awaiting, cell_of, child, clock_here, plain, restarted, running, settle, tree
+from tests.actors.harness import awaiting, cell_of, child, clock_here, do, plain, restarted, running, settle, tree
 from ticktree.actors import (
     KILLED,
     NORMAL,
@@ -195,10 +195,22 @@ async def test_an_actor_that_stops_itself_while_it_starts_ends_after_its_start()
         assert (last(system, "a"), seen) == (NORMAL, [NORMAL])
 
 
-def test_an_actor_that_does_not_run_has_no_place() -> None:
-    for use in (lambda a: a.ref, lambda a: a.path, lambda a: a.clock, lambda a: a.stop(), lambda a: a.after(1, 0)):
-        with pytest.raises(NotRunning, match="this Stopping does not run"):
-            use(Stopping([]))
+USES: list[Callable[[Actor[Any]], object]] = [
+    lambda actor: actor.ref,
+    lambda actor: actor.path,
+    lambda actor: actor.clock,
+    lambda actor: actor.reads,
+    lambda actor: actor.find("a"),
+    lambda actor: actor.after(1.0, 0),
+    lambda actor: actor.every(1.0, 0),
+    lambda actor: actor.stop(),
+]
+
+
+@pytest.mark.parametrize("use", USES)
+def test_an_actor_that_does_not_run_has_no_place(use: Callable[[Actor[Any]], object]) -> None:
+    with pytest.raises(NotRunning, match="this Stopping does not run"):
+        use(Stopping([]))
 
 
 async def test_an_actor_whose_life_ended_can_do_nothing_more() -> None:
@@ -221,9 +233,9 @@ async def test_an_actor_whose_life_ended_can_do_nothing_more() -> None:
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        (lambda actor: actor.stop(), NORMAL),
-        (lambda actor: actor.stop(Reason(Exit.SHUTDOWN)), Reason(Exit.SHUTDOWN)),
-        (lambda actor: actor.stop(failed(KeyError("mine"))), failed(KeyError("mine"))),
+        (do(lambda actor: actor.stop()), NORMAL),
+        (do(lambda actor: actor.stop(Reason(Exit.SHUTDOWN))), Reason(Exit.SHUTDOWN)),
+        (do(lambda actor: actor.stop(failed(KeyError("mine")))), failed(KeyError("mine"))),
         (ValueError("bad"), failed(ValueError("bad"))),
     ],
 )
@@ -264,7 +276,7 @@ async def test_an_on_stop_beyond_its_deadline_is_cancelled(
 async def test_a_handler_beyond_the_deadline_is_cancelled_without_on_stop(clock: VirtualClock) -> None:
     seen: list[Any] = []
     async with running(child("a", lambda: Stopping(seen), shutdown=2.0)) as system:
-        system.ref("a").tell(lambda actor: clock.sleep(30.0))
+        system.ref("a").tell(do(lambda actor: clock.sleep(30.0)))
         await settle()
         await system.supervisor().terminate_child("a")
         assert clock.monotonic_ns() == pytest.approx(2e9, rel=0.01)
@@ -274,7 +286,7 @@ async def test_a_handler_beyond_the_deadline_is_cancelled_without_on_stop(clock:
 async def test_a_handler_within_the_deadline_is_waited_for(clock: VirtualClock) -> None:
     seen: list[Any] = []
     async with running(child("a", lambda: Stopping(seen), shutdown=2.0)) as system:
-        system.ref("a").tell(lambda actor: clock.sleep(1.0))
+        system.ref("a").tell(do(lambda actor: clock.sleep(1.0)))
         await settle()
         await system.supervisor().terminate_child("a")
         assert (len(seen), system.ref("a").stats().delivered) == (1, 1)
@@ -322,10 +334,10 @@ async def test_a_life_that_stops_takes_no_turn() -> None:
     seen: list[Any] = []
     async with running(child("a", lambda: Stopping(seen, lambda: asyncio.sleep(1.0)))) as system:
         ref = system.ref("a")
-        ref.tell(lambda actor: actor.stop())
+        ref.tell(do(lambda actor: actor.stop()))
         await settle()
-        ref.tell(lambda actor: seen.append("handled"))
-        ref.tell_control(lambda actor: seen.append("control"))
+        ref.tell(do(lambda actor: seen.append("handled")))
+        ref.tell_control(do(lambda actor: seen.append("control")))
         await asyncio.sleep(0.5)
         assert len(seen) == 1
         await asyncio.sleep(1.0)
@@ -485,7 +497,7 @@ async def test_a_coroutine_on_drain_is_waited_for_and_may_fail(clock: VirtualClo
     system = System(tree([child("a", lambda: Drains(seen))]), clock)
     await system.start()
     await settle()
-    system.ref("a").tell(lambda actor: seen.append("handled"))
+    system.ref("a").tell(do(lambda actor: seen.append("handled")))
     await system.stop()
     assert [str(entry) for entry in seen] == ["error: ValueError: in on_drain"]
     assert system.ref("a").stats().dropped.stop == 1

@@ -39,8 +39,8 @@ def test_an_overflow_that_is_no_policy_is_refused(overflow: Any) -> None:
 
 
 def test_neither_capacity_nor_overflow_has_a_default() -> None:
-    assert attrs.fields(Mailbox).capacity.default is attrs.NOTHING
-    assert attrs.fields(Mailbox).overflow.default is attrs.NOTHING
+    with pytest.raises(TypeError, match=r"capacity.*overflow"):
+        Mailbox()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
 def test_conflate_needs_to_be_told_what_to_do_with_the_rest() -> None:

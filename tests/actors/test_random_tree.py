@@ -41,8 +41,8 @@ from ticktree.actors import (
     simulate,
 )
 from ticktree.actors.cell import ActorCell
-from ticktree.actors.life import State
 from ticktree.actors.commands import CommandedSupervisor
+from ticktree.actors.life import State
 
 ACTORS = 200
 EXITS = {"normal": NORMAL, "shutdown": SHUTDOWN, "killed": KILLED, "error": failed(Failure("exit"))}

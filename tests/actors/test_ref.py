@@ -158,7 +158,8 @@ async def test_an_ask_that_is_queued_or_waits_is_answered_by_the_next_life(clock
     async def handle(actor: Actor[Any], message: Any) -> None:
         if message == "hang":
             await actor.clock.sleep(10.0)
-        message.reply("next life")
+        else:
+            message.reply("next life")
 
     async with running(awaiting("a", handle, Mailbox(1, Block()))) as system:
         ref = system.ref("a")

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
-from tests.actors.harness import cell_of, child, plain, running, settle
+from tests.actors.harness import Recorder, cell_of, child, plain, running, settle
 from ticktree.actors import Actor, Block, Delivery, Mailbox, System, VirtualClock, simulate
 from ticktree.actors.scheduler import HAND_OFF_DEPTH
 
@@ -27,6 +28,13 @@ async def read(system: System, callback: Callable[[Actor[Any]], None]) -> None:
     """Run `callback` in a read callback of the actor `reader`."""
     system.ref("reader").tell(callback)
     await settle()
+
+
+def tell(path: str, message: Any) -> Callable[[Actor[Any]], None]:
+    def callback(actor: Actor[Any]) -> None:
+        actor.find(path).tell(message)
+
+    return callback
 
 
 def recording(seen: list[Any]) -> Callable[[Actor[Any], Any], None]:
@@ -158,7 +166,7 @@ async def test_hand_offs_nest_four_deep_at_most() -> None:
 
     chain = [plain(f"a{n}", on_to(n), hand_off=True) for n in range(8)]
     async with running(reader(), *chain) as system:
-        await read(system, lambda actor: actor.find("a0").tell("on") and None)
+        await read(system, tell("a0", "on"))
     nested = [f"begin {n}" for n in range(HAND_OFF_DEPTH)]
     assert seen[: 2 * HAND_OFF_DEPTH] == nested + [f"end {n}" for n in reversed(range(HAND_OFF_DEPTH))]
     assert seen[2 * HAND_OFF_DEPTH :] == [f"{what} {n}" for n in range(HAND_OFF_DEPTH, 8) for what in ("begin", "end")]
@@ -247,7 +255,7 @@ async def test_a_handed_off_handler_that_returns_junk_ends_its_life() -> None:
             return 3
 
     async with running(reader(), child("b", Junk, hand_off=True)) as system:
-        await read(system, lambda actor: actor.find("b").tell("message") and None)
+        await read(system, tell("b", "message"))
         assert (system.ref("b").stats().dropped.crash, cell_of(system, "b").lives) == (1, 2)
 
 
@@ -310,7 +318,7 @@ def test_different_seeds_give_different_orders_of_the_same_work() -> None:
 def test_a_seed_keeps_the_order_of_each_sender() -> None:
     async def main(clock: VirtualClock, seed: int) -> list[int]:
         seen: list[int] = []
-        async with running(plain("a", recording(seen)), plain("b", lambda *_: None), seed=seed) as system:
+        async with running(plain("a", recording(seen)), child("b", lambda: Recorder([])), seed=seed) as system:
             for n in range(50):
                 system.ref("a").tell(n)
                 system.ref("b").tell(n)
@@ -319,7 +327,7 @@ def test_a_seed_keeps_the_order_of_each_sender() -> None:
         return seen
 
     for seed in range(5):
-        assert simulate(lambda clock, seed=seed: main(clock, seed)) == list(range(50))
+        assert simulate(partial(main, seed=seed)) == list(range(50))
 
 
 async def test_a_round_of_turns_ends_after_a_millisecond_so_that_the_loop_sees_its_sockets(clock: VirtualClock) -> None:

@@ -15,6 +15,7 @@ from ticktree.actors import (
     Block,
     Mailbox,
     Restart,
+    RestartStrategy,
     Supervisor,
     SupervisorNode,
     System,
@@ -127,13 +128,13 @@ async def test_what_waits_on_a_future_of_its_own_is_named_by_its_own_line() -> N
 
 async def test_the_source_is_the_class_that_lives_there_or_what_makes_it(clock: VirtualClock) -> None:
     spec = child("a", functools.partial(Recorder, []), restart=Restart.TRANSIENT)
-    async with running(spec, child("b", lambda: Actor[Any]())) as system:
+    async with running(spec, child("b", lambda: Recorder([]))) as system:
         assert node(system, "a").source == _source(Recorder)
-        assert node(system, "b").source == _source(Actor)
+        assert node(system, "b").source == _source(Recorder)
         await system.supervisor().terminate_child("a")
         await system.supervisor().terminate_child("b")
         assert node(system, "b").source == line_of(
-            test_the_source_is_the_class_that_lives_there_or_what_makes_it, "lambda: Actor"
+            test_the_source_is_the_class_that_lives_there_or_what_makes_it, "lambda: Recorder"
         )
 
 
@@ -179,7 +180,7 @@ async def test_the_history_tells_the_last_endings() -> None:
 
 async def test_the_drawing_shows_the_tree_with_what_matters(clock: VirtualClock) -> None:
     inner = Supervisor((awaiting("hung", lambda actor, message: asyncio.sleep(99.0)),), id="inner")
-    group = Supervisor((child("idle", Actor), inner), "rest_for_one", id="group")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    group = Supervisor((child("idle", Actor), inner), RestartStrategy.REST_FOR_ONE, id="group")
     async with running(group, plain("fails", lambda actor, message: 1 / 0, Mailbox(7, Block()))) as system:
         system.ref("group/inner/hung").tell("wait")
         system.ref("fails").tell("fail", 2)

@@ -1,5 +1,6 @@
 """A blocked loop is noticed while it is blocked, dumped with the actor's name, and counted."""
 
+import asyncio
 import logging
 import re
 import time
@@ -153,7 +154,7 @@ async def test_what_blocks_elsewhere_than_in_a_turn_is_counted_too(
     watchdog = Watchdog(clock, 0.2)
     watchdog.start()
     await clock.sleep(0.02)
-    time.sleep(0.4)
+    asyncio.get_running_loop().call_soon(time.sleep, 0.4)
     await clock.sleep(0.02)
     watchdog.stop()
     assert watchdog.blocked_count == 1

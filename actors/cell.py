@@ -328,7 +328,7 @@ class ActorCell:
     def runs(self) -> None:
         """The life here takes messages from now on."""
         if self.lane.items or self.control.items:
-            self.scheduler.enqueue(self)
+            self._go_on()
         else:
             self.lane.asleep = True
         if self.system.stopping:  # a life that begins now has missed the announcement
@@ -338,7 +338,13 @@ class ActorCell:
         """A coroutine handler is done."""
         self.handled()
         if self._rest(self.clock.monotonic_ns()):
-            self.scheduler.enqueue(self)
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Take a turn for what is queued already; it is as old as it was."""
+        woken_ns = self.woken_ns
+        self.scheduler.enqueue(self)
+        self.woken_ns = woken_ns
 
     def handled(self) -> None:
         """What was in hand was handled."""

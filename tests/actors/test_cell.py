@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.actors.batches import Lasts, rows
-from tests.actors.harness import Recorder, awaiting, cell_of, child, plain, restarted, running, settle
+from tests.actors.harness import Recorder, awaiting, cell_of, child, plain, restarted, running, settle, tree
 from ticktree.actors import (
     Actor,
     Block,
@@ -20,6 +20,7 @@ from ticktree.actors import (
     Misuse,
     Reason,
     Restart,
+    System,
     VirtualClock,
 )
 from ticktree.actors.control import CONTROL_BOUND
@@ -590,6 +591,33 @@ async def test_what_came_while_a_handler_was_suspended_keeps_its_age(clock: Virt
         assert len(ages) == 1
         assert ages[0] >= 0.74e9
         await clock.sleep(2.0)
+
+
+async def test_what_waits_for_the_next_life_keeps_its_age(clock: VirtualClock) -> None:
+    ages: list[int] = []
+
+    class SlowToStart(Actor[Any]):
+        async def on_start(self) -> None:
+            await clock.sleep(1.0)
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, look)
+
+        def on_message(self, message: Any) -> None:
+            """It is late."""
+
+    def look() -> None:
+        if system.snapshot().runnable:
+            ages.append(system.ref("a").stats().oldest_age_ns)
+
+    system = System(tree([child("a", SlowToStart)]), clock)
+    await system.start()
+    await settle()
+    cell_of(system, "a").kill()
+    await settle()
+    system.ref("a").tell("queued")
+    await clock.sleep(2.0)
+    await system.stop()
+    assert [age_ns >= 0.99e9 for age_ns in ages] == [True]
 
 
 async def test_a_message_told_before_the_start_has_no_age_of_before_the_system(clock: VirtualClock) -> None:

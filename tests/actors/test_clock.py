@@ -143,12 +143,13 @@ def test_what_is_ready_goes_before_the_next_timer() -> None:
 @pytest.mark.live
 @pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S])
 async def test_a_jump_of_the_wall_clock_changes_nothing(jump_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    jumped_s, real, real_ns = [0.0], time.time, time.time_ns
+    monkeypatch.setattr(time, "time", lambda: real() + jumped_s[0])
+    monkeypatch.setattr(time, "time_ns", lambda: real_ns() + round(jumped_s[0] * 1e9))
     clock = clock_here()
     before_ns, rang = clock.now_ns(), list[int]()
     clock.call_at(clock.monotonic_ns() + 100_000_000, lambda: rang.append(1))
-    real, real_ns = time.time, time.time_ns
-    monkeypatch.setattr(time, "time", lambda: real() + jump_s)
-    monkeypatch.setattr(time, "time_ns", lambda: real_ns() + round(jump_s * 1e9))
+    jumped_s[0] = jump_s
     began_ns = time.monotonic_ns()
     await clock.sleep(0.02)
     assert rang == []

@@ -181,7 +181,7 @@ class Conservation(RuleBasedStateMachine):
     # --- what waits --------------------------------------------------------------------------------------------
 
     @rule(some=st.lists(batches, min_size=1, max_size=3))
-    def puts(self, some: list[list[Row]]) -> None:
+    def put_some(self, some: list[list[Row]]) -> None:
         for batch in some:
             self.put(batch)
 

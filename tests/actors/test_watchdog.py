@@ -70,6 +70,33 @@ def test_a_blocked_loop_is_dumped_while_it_is_blocked_and_counted(how: str, is_a
         assert "ERROR strategies/heavy blocked the event loop" in after
 
 
+def test_a_handler_that_blocks_a_hand_off_is_named_beside_its_sender() -> None:
+    body = """
+class Sender(Actor[Any]):
+    def on_message(self, message: Any) -> None:
+        self.reads.begin_read(False)
+        self.find("heavy").tell(message)
+        self.reads.end_read()
+
+class Blocks(Actor[Any]):
+    def on_message(self, message: Any) -> None:
+        sys.stderr.write("BLOCKS NOW\\n")
+        time.sleep(0.5)
+        sys.stderr.write("LET GO\\n")
+
+async def main() -> None:
+    children = ChildSpec("sender", Sender, ROOM), ChildSpec("heavy", Blocks, ROOM, hand_off=True)
+    async with System(Supervisor(children), watchdog_s=0.05) as system:
+        system.ref("sender").tell("message")
+        await asyncio.sleep(0.2)
+
+asyncio.Runner(loop_factory=new_loop()).run(main())
+"""
+    _, err = program(body).communicate(timeout=60)
+    during = err[err.index("BLOCKS NOW") : err.index("LET GO")]
+    assert re.search(r" in \[heavy\]\n(.*\n)+.* in \[sender\]\n", during)
+
+
 async def test_a_loop_that_is_not_blocked_is_not_counted(capfd: pytest.CaptureFixture[str]) -> None:
     seen: list[Any] = []
     async with running(plain("a", lambda actor, message: seen.append(message)), watchdog_s=0.5) as system:

@@ -20,6 +20,7 @@ from ticktree.actors import (
     Clock,
     LiveClock,
     Mailbox,
+    Reason,
     Request,
     Supervisor,
     System,
@@ -60,6 +61,14 @@ class Awaiting(Actor[Any]):
 
     async def on_message(self, message: Any) -> None:
         await self.handle(self, message)
+
+
+def raises(actor: Actor[Any], message: Any) -> None:
+    raise ValueError(f"cannot handle {message}")
+
+
+async def wait_a_second(actor: Actor[Any], message: Any) -> None:
+    await actor.clock.sleep(1.0)
 
 
 @attrs.frozen(eq=False)
@@ -147,6 +156,46 @@ async def restarted(system: System, path: str) -> None:
 
 def ref_of(system: System, path: str) -> ActorRef[Any]:
     return system.ref(path)
+
+
+class Stopping(Actor[Any]):
+    """Reports its end; `stopping` is what `on_stop` does."""
+
+    def __init__(self, seen: list[Any], stopping: Callable[[], Any] = lambda: None) -> None:
+        self.seen, self.stopping = seen, stopping
+
+    def on_message(self, message: Any) -> Any:
+        if isinstance(message, BaseException):
+            raise message
+        return message(self) if callable(message) else None
+
+    def on_stop(self, reason: Reason) -> Any:
+        self.seen.append(reason)
+        return self.stopping()
+
+
+class Swallower:
+    """A handler that cannot be cancelled; it ends when it is released."""
+
+    def __init__(self) -> None:
+        self.released = asyncio.Event()
+
+    async def swallow(self, _: Actor[Any] | None = None) -> None:
+        while not self.released.is_set():
+            try:
+                await self.released.wait()
+            except asyncio.CancelledError:
+                pass
+
+    async def release(self) -> None:
+        self.released.set()
+        await settle()
+
+
+def last(system: System, path: str) -> Reason:
+    reason = cell_of(system, path).last_reason
+    assert reason is not None
+    return reason
 
 
 PRELUDE = """

@@ -352,7 +352,7 @@ def campaign(examples: int, steps: int) -> None:
 
 def test_every_tick_is_accounted_for(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("CRITICAL")
-    campaign(examples=200, steps=40)
+    campaign(examples=120, steps=40)
 
 
 @pytest.mark.soak

@@ -20,6 +20,7 @@ from ticktree.actors import (
     ActorsError,
     Backoff,
     Block,
+    ChildInfo,
     ChildSpec,
     Conflate,
     Delivery,
@@ -34,6 +35,7 @@ from ticktree.actors import (
     Reason,
     Restart,
     RestartStrategy,
+    StartFailed,
     Supervisor,
     System,
     VirtualClock,
@@ -328,16 +330,23 @@ class Storm:
             id = self.random.choice(children).id
             return lambda: supervisor.terminate_child(id)
         missing = [spec for spec in supervisor.spec.children if spec.id not in supervisor.children]
-        vacant = [child.id for child in children if child.state == "vacant"]
+        vacant = [child for child in children if child.state == "vacant"]
         if missing:
             return lambda: supervisor.start_child(missing[0])
         if vacant and self.random.random() < 0.9:
-            return lambda: supervisor.restart_child(vacant[0])
+            return lambda: self.restart(supervisor, vacant[0])
         child = self.random.choice(children)
         # who waits in a group for the restart of a child that is terminated stays down with it
         alone = supervisor.spec.strategy is RestartStrategy.ONE_FOR_ONE
         self.meddled.update([child.path] if alone else [info.path for info in children])
         return lambda: self.random.choice((supervisor.terminate_child, supervisor.delete_child))(child.id)
+
+    async def restart(self, supervisor: CommandedSupervisor, child: ChildInfo) -> None:
+        try:
+            await supervisor.restart_child(child.id)
+        except StartFailed:
+            self.meddled.add(child.path)  # what was down and cannot start stays down
+            raise
 
     async def obey(self, supervisor: CommandedSupervisor, command: Callable[[], Coroutine[Any, Any, Any]]) -> None:
         try:

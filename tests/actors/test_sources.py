@@ -1,11 +1,12 @@
 """Where things are written, and where coroutines wait."""
 
 import asyncio
+import functools
 import types
 from collections.abc import AsyncIterator, Generator
 
 from tests.actors.harness import settle
-from ticktree.actors.sources import where
+from ticktree.actors.sources import where, written
 
 
 async def innermost(future: "asyncio.Future[None]") -> None:
@@ -74,3 +75,22 @@ def test_a_circle_of_awaits_is_not_followed_for_ever() -> None:
             return self
 
     assert where(Circle()) == "something without a source line"
+
+
+class Twice:
+    """A class without a method."""
+
+
+def test_what_has_a_line_is_told_by_it_and_the_rest_by_name() -> None:
+    first = written(outer)
+    assert first == f"{__file__}:{outer.__code__.co_firstlineno}"
+    assert written(functools.partial(outer)) == first
+    assert written(len) == "len"
+    assert written(Maker()) == "Maker"
+    assert written(Twice).startswith(f"{__file__}:")
+    assert written(int) == "int"
+
+
+class Maker:
+    def __call__(self) -> None:
+        """Has no code of its own."""

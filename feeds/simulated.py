@@ -94,6 +94,7 @@ class SimulatedExchange(Actor[Step | Beat | Where]):
         prices = zip(market.instruments, market.start_increments, strict=True)
         self._walks = [RandomWalk(name, instrument, start, random) for instrument, start in prices]
         self._clients: dict[Connection, Client] = {}
+        self._sessions = 0
         self._server = Server(self._accept)
         self._url = ""
         self.withheld = 0  # ticks that clients missed because they did not keep up
@@ -128,15 +129,18 @@ class SimulatedExchange(Actor[Step | Beat | Where]):
             self.withheld += client.send(ticks)
 
     def _accept(self) -> Connection:
-        client = Client(self.name, self.market.instruments, self._clients)
+        self._sessions += 1
+        client = Client(self._sessions, self.name, self.market.instruments, self._clients)
         return Connection(client, wire.Framing())
 
 
 class Client:
     """The exchange's end of one connection."""
 
-    def __init__(self, name: str, instruments: Sequence[Instrument], clients: "dict[Connection, Client]") -> None:
-        self._name, self._instruments, self._clients = name, instruments, clients
+    def __init__(
+        self, session: int, name: str, instruments: Sequence[Instrument], clients: "dict[Connection, Client]"
+    ) -> None:
+        self._session, self._name, self._instruments, self._clients = session, name, instruments, clients
         self._reader, self._writer = wire.Reader(), wire.Writer()
         self._connection: Connection | None = None
         self._topics: tuple[Topic, ...] = ()
@@ -177,7 +181,7 @@ class Client:
     def _take(self, message: wire.Message) -> None:
         if isinstance(message, wire.Subscribe):
             self._topics = tuple(map(Topic.parse, message.topics))
-            self.say(wire.Hello(session=id(self)))
+            self.say(wire.Hello(session=self._session))
             self.say(wire.Instruments(tuple(self._instruments)))
             self.say(wire.Subscribed(message.topics))
 

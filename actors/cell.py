@@ -109,8 +109,8 @@ class ActorCell:
         lose(message, self.path, "its mailbox dropped it")
 
     def tell_control(self, message: Any) -> Delivery:
-        """Queue in the control lane."""
-        if self.lane.closed:
+        """Queue in the control lane, which takes messages as long as anybody will handle them."""
+        if self.lane.closed and self.state is not State.DRAINING:
             return Delivery.CLOSED
         if not self.control.tell(message):
             return Delivery.FULL

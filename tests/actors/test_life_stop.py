@@ -23,6 +23,7 @@ from tests.actors.harness import (
 from ticktree.actors import (
     Actor,
     ActorRef,
+    Delivery,
     Exit,
     Misuse,
     NotRunning,
@@ -318,3 +319,28 @@ async def test_a_brutally_killed_kind_of_child_that_ends_by_itself_has_a_moment_
             await clock.sleep(GRACE_S / 10)
         assert clock.monotonic_ns() - before_ns <= 2 * KILL_GRACE_NS
     assert [reason.kind for reason in seen][:1] == [Exit.ERROR]
+
+
+async def test_a_draining_life_still_takes_control_messages_and_timers_but_no_data(clock: VirtualClock) -> None:
+    handled: list[str] = []
+
+    async def slow(actor: Actor[Any], message: str) -> None:
+        handled.append(message)
+        if message.startswith("data"):
+            actor.after(0.5, f"timer of {message}")
+            await clock.sleep(1.0)
+
+    system = System(Supervisor((awaiting("router", slow),)), clock)
+    await system.start()
+    router = system.ref("router")
+    router.tell("data 1")
+    router.tell("data 2")
+    await settle()
+    system.begin_stop()
+    await settle()
+    assert router.tell("data 3") is Delivery.CLOSED
+    assert router.tell_control("a late fill") is Delivery.ACCEPTED
+    report = await system.wait()
+    assert handled == ["data 1", "a late fill", "timer of data 1", "data 2", "timer of data 2"]
+    assert router.tell_control("too late") is Delivery.CLOSED
+    assert report.exit_code == 0

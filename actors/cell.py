@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 HISTORY = 8  # endings remembered a place
 DOWN_RETRY_NS = 1_000_000
+STEP = 16
 
 
 class _Inbox(DataLane, ActorRef[Any]):
@@ -226,9 +227,11 @@ class ActorCell:
                 if suspended:
                     break
                 lane.in_hand = 0
-                if done >= ITEMS_A_TURN or now_ns - began_ns >= TURN_NS or not (items or control):
+                elapsed_ns = now_ns - began_ns
+                if done >= ITEMS_A_TURN or elapsed_ns >= TURN_NS or not (items or control):
                     break
-                pause = min(2 * pause, ITEMS_A_TURN - done)  # the clock is read 9 times in 256 messages
+                # Until the clock is read again: as many as fit at this pace, but in steps, as the next may be slower.
+                pause = min(STEP * pause, ITEMS_A_TURN - done, (TURN_NS - elapsed_ns) * done // (elapsed_ns + 1) + 1)
         except BaseException as error:
             now_ns = monotonic_ns()
             lane.items_out += n

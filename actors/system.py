@@ -329,7 +329,7 @@ def run_system(make: Callable[[], System], loop: str = "uvloop") -> StopReport:
             system.ignore_signals()
             system.watchdog.exit_at(system.clock.monotonic_ns() + NS)
             for task in system.leaked_tasks:  # the runner would wait for them for ever
-                asyncio.tasks._unregister_task(task)  # pyright: ignore[reportPrivateUsage]
+                asyncio.tasks._unregister_task(task)  # pyright: ignore[reportPrivateUsage]  # asyncio has no public way
 
     try:
         with asyncio.Runner(loop_factory=new_loop(loop)) as runner:

@@ -10,7 +10,7 @@ import logging
 import sys
 import types
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TextIO, TypeVar
+from typing import Any, TextIO, TypeVar, cast
 
 from .clock import NS, Alarm, Clock
 
@@ -101,7 +101,8 @@ class Watchdog:
         """A copy of `method` whose own frame is named after the actor: no frame more, but memory for its code."""
         if not self._bound_s:
             return method
-        return types.MethodType(_renamed(method.__func__, path), method.__self__)  # type: ignore[attr-defined]
+        bound = cast(types.MethodType, method)
+        return types.MethodType(_renamed(bound.__func__, path), bound.__self__)
 
     def task_of(self, path: str, awaitable: Awaitable[None]) -> Coroutine[Any, Any, None]:
         """A coroutine that awaits `awaitable` in a frame named after the actor."""

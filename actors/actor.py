@@ -82,7 +82,8 @@ class Actor(Generic[M]):
 
 
 def _live(actor: Actor[Any]) -> "Life":
-    if actor._ticktree_life is None:  # pyright: ignore[reportPrivateUsage]
+    life = actor._ticktree_life  # pyright: ignore[reportPrivateUsage]  # ours; a method would take a name from users
+    if life is None:
         name = type(actor).__qualname__
         raise NotRunning(f"this {name} does not run: a supervisor starts it, and `__init__` is too early")
-    return actor._ticktree_life  # pyright: ignore[reportPrivateUsage]
+    return life

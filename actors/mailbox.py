@@ -183,5 +183,5 @@ class MailboxStats:
 
     @property
     def unaccounted(self) -> int:
-        """What conservation leaves over: 0, always."""
+        """What conservation leaves over: 0, or the counters and the queue itself disagree."""
         return self.received - self.delivered - self.conflated - self.dropped.total - self.queued - self.in_handler

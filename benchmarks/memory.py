@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import resource
 import sys
 from typing import Any
 
@@ -18,12 +19,8 @@ def resident_bytes() -> int:
         with open("/proc/self/statm", encoding="ascii") as file:
             pages = int(file.read().split()[1])
     except OSError:
-        import resource  # noqa: PLC0415  # not on Windows
-
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else peak * 1024
-    import resource  # noqa: PLC0415
-
     return pages * resource.getpagesize()
 
 

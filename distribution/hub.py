@@ -62,8 +62,8 @@ class Hub:
                     self._fan_out(event, EventKind.TRADE)
                 case FeedStatus():
                     self._mark(event)
-                case _ as never:  # pyright: ignore[reportUnnecessaryComparison]
-                    assert_never(never)
+                case _:
+                    assert_never(event)
 
     def subscriptions(self) -> tuple[Subscription, ...]:
         """All of them."""

@@ -41,6 +41,6 @@ class WireFeed(Feed):
                 raise Refused(self.source.name, message.reason)
             case wire.Hello() | wire.Subscribed() | wire.Subscribe() | wire.Heartbeat():
                 pass
-            case _ as never:  # pyright: ignore[reportUnnecessaryComparison]
-                assert_never(never)
+            case _:
+                assert_never(message)
         return ()

@@ -91,8 +91,8 @@ def _row(tick: Tick) -> Row:
         case Trade():
             flags = _LAST | (tick.aggressor or 0)
             return (id, _TRADE, flags, 0, sequence, venue_ns, received_ns, tick.price, tick.size, 0.0, 0.0)
-        case _ as never:  # pyright: ignore[reportUnnecessaryComparison]
-            assert_never(never)
+        case _:
+            assert_never(tick)
 
 
 def _check(row: Row, index: int, feed: str) -> Row:

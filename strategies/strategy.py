@@ -80,8 +80,8 @@ class Strategy(Actor[Event | Fill]):
                 return self.on_fill(message)
             case FeedStatus():
                 return self.on_status(message)
-            case _ as never:  # pyright: ignore[reportUnnecessaryComparison]
-                assert_never(never)
+            case _:
+                assert_never(message)
 
     def sit_at(self, desk: Desk) -> None:
         """Trade from `desk` (the assembly's call, before `on_start`)."""

@@ -509,3 +509,12 @@ def test_stamps_do_not_pile_up_while_nothing_moves() -> None:
         lane.lane.stamp(at_ns)
     assert len(lane.lane.stamps) <= 2
     assert lane.lane.oldest_age_ns(2_000) == 2_000
+
+
+def test_the_figures_show_when_the_queue_and_the_counters_disagree() -> None:
+    lane = Lane(Block())
+    lane.lane.tell("kept", 2)
+    lane.lane.tell("lost without a trace", 3)
+    assert lane.lane.figures().unaccounted == 0
+    lane.lane.items.pop()
+    assert lane.lane.figures().unaccounted == 3

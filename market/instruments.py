@@ -3,6 +3,7 @@
 import math
 import re
 from decimal import Decimal, InvalidOperation
+from enum import StrEnum
 from fractions import Fraction
 
 import attrs
@@ -14,6 +15,7 @@ Number = Decimal | str | int | float
 _NAME = re.compile(r"[A-Z0-9.]{1,24}-[A-Z0-9.]{1,24}")
 _DIGITS = 30  # beyond, an exponent could make a number of a few characters fill the memory
 _MOST = 1 << 63
+MOST_IDS = 1 << 20  # ids index tables: so many entries at most
 
 
 def exact(value: Number) -> Decimal:
@@ -34,23 +36,40 @@ def exact(value: Number) -> Decimal:
     return number
 
 
+class TradingStatus(StrEnum):
+    """Whether the exchange lets an instrument be traded."""
+
+    TRADING = "trading"
+    HALTED = "halted"  # for now
+    CLOSED = "closed"  # for good, or not yet open
+
+
 @attrs.frozen(cache_hash=True)
 class Instrument:
-    """`name` is BASE-QUOTE. `id` names it within one session, so that two which differ in it alone are equal."""
+    """What is traded, as the exchange defines it.
+
+    `name` is BASE-QUOTE. `id` names it within one session, so that two which differ in it alone are equal, and so are
+    two that differ in `status`. `multiplier` is how much of BASE one unit of size is (1 on spot markets).
+    """
 
     name: str
     id: int = attrs.field(eq=False)
     price_increment: Decimal
     size_increment: Decimal
+    min_notional: Decimal = Decimal(0)
+    multiplier: Decimal = Decimal(1)
+    status: TradingStatus = attrs.field(default=TradingStatus.TRADING, eq=False)
 
     def __attrs_post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise BadInstrument(f"an instrument is written BASE-QUOTE, as in BTC-USDT; not {self.name!r}")
-        if not 0 <= self.id < 1 << 32:
-            raise BadInstrument(f"{self.name}: an id has 32 bits; not {self.id!r}")
-        for value in (self.price_increment, self.size_increment):
+        if not 0 <= self.id < MOST_IDS:
+            raise BadInstrument(f"{self.name}: an id is a number from 0 to {MOST_IDS - 1:,}; not {self.id!r}")
+        for value in (self.price_increment, self.size_increment, self.multiplier):
             if not value.is_finite() or value <= 0 or not -_DIGITS <= value.adjusted() <= _DIGITS:
-                raise BadInstrument(f"{self.name}: an increment is a number above 0; not {value!r}")
+                raise BadInstrument(f"{self.name}: an increment or multiplier is a number above 0; not {value!r}")
+        if not self.min_notional.is_finite() or self.min_notional < 0 or self.min_notional.adjusted() > _DIGITS:
+            raise BadInstrument(f"{self.name}: a minimum notional is a number from 0 on; not {self.min_notional!r}")
 
     def price_increments(self, price: Number) -> int:
         """`price` as a number of price increments. Raises `OffIncrement`, `BadNumber`."""
@@ -75,6 +94,34 @@ class Instrument:
     def size(self, increments: int) -> Decimal:
         """What `increments` size increments are worth."""
         return increments * self.size_increment
+
+
+class InstrumentIds:
+    """Who is who in one process: a small id for each instrument, so that columns of ids need no names.
+
+    An exchange's own id is adopted when it is free, else a new one is given. The same definition keeps its id; a
+    definition that changed (other increments) gets another one.
+    """
+
+    def __init__(self) -> None:
+        self.by_id: dict[int, Instrument] = {}  # for reading
+        self._by_definition: dict[Instrument, Instrument] = {}
+        self._next = 0
+
+    def adopt(self, instrument: Instrument) -> Instrument:
+        """`instrument`, with the id it has in this process. Raises `BadInstrument` when there are 1,048,576 already."""
+        known = self._by_definition.get(instrument)
+        if known is None:
+            known = instrument if instrument.id not in self.by_id else attrs.evolve(instrument, id=self._free())
+        elif known.status is not instrument.status:
+            known = attrs.evolve(known, status=instrument.status)
+        self.by_id[known.id] = self._by_definition[known] = known
+        return known
+
+    def _free(self) -> int:
+        while self._next in self.by_id:
+            self._next += 1
+        return self._next
 
 
 def plain(value: Decimal) -> str:

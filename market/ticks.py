@@ -1,21 +1,23 @@
-"""The columnar tick: one 64-byte record, little-endian, for quotes and trades alike; to events and back.
+"""The columnar tick: one 64-byte record, little-endian, for quotes, trades and book levels alike; to events and back.
 
-quote: a bid, b bid size, c ask, d ask size        trade: a price, b size
-flags: bits 0-1 side (of the aggressor), 2 LAST of one update, 3 SNAPSHOT, 4 CROSSED, 5 STALE
+quote: a bid, b bid size, c ask, d ask size      trade: a price, b size      book level: a price, b size (0 deletes)
+flags: bits 0-1 side (of the aggressor, or bid and ask of a book), 2 LAST of one update, 3 SNAPSHOT (clear the book
+first; on every row of it), 4 CROSSED, 5 STALE
+
+A book update is a run of rows of one instrument whose last has LAST; quotes and trades are complete in themselves.
 """
 
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum, IntFlag
 from math import isfinite
-from typing import assert_never
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import BadTick
-from .events import Quote, Side, Tick, Trade
-from .instruments import Instrument
+from .events import Bar, BookUpdate, Data, Level, Quote, Side, Tick, Trade
+from .instruments import MOST_IDS, Instrument
 
 TICK = np.dtype(
     [
@@ -33,6 +35,7 @@ TICK = np.dtype(
     ]
 )
 RECORD = struct.Struct("<IBBHQqqdddd")
+OPAQUE = np.dtype("V64")  # a record as one piece: copying, taking and scattering it costs a tenth
 Ticks = npt.NDArray[np.void]
 Row = tuple[int, int, int, int, int, int, int, float, float, float, float]
 
@@ -43,12 +46,13 @@ VECTOR_ROWS = 32
 class TickKind(IntEnum):
     """What a record is; 0 is never used, so that zeroed memory is no tick."""
 
-    QUOTE = 1
-    TRADE = 2
+    TRADE = 1
+    QUOTE = 2
+    BOOK = 3
 
 
 class TickFlag(IntFlag):
-    """The bits of `flags`. Bits 0-1 together are the side: 0 unknown, 1 buy, 2 sell."""
+    """The bits of `flags`. Bits 0-1 together are the side: 0 unknown, 1 buy or bid, 2 sell or ask."""
 
     BUY = 1
     SELL = 2
@@ -58,70 +62,174 @@ class TickFlag(IntFlag):
     STALE = 32
 
 
-_QUOTE, _TRADE = int(TickKind.QUOTE), int(TickKind.TRADE)
-_LAST, _CROSSED = int(TickFlag.LAST), int(TickFlag.CROSSED)
+# Members of an enum cost 30 ns to look up on CPython 3.11.
+_TRADE, _QUOTE, _BOOK = int(TickKind.TRADE), int(TickKind.QUOTE), int(TickKind.BOOK)
+_BUY, _SELL = int(TickFlag.BUY), int(TickFlag.SELL)
+_LAST, _SNAPSHOT, _CROSSED = int(TickFlag.LAST), int(TickFlag.SNAPSHOT), int(TickFlag.CROSSED)
 _SIDES = (None, Side.BUY, Side.SELL, None)
+_ONES = np.ones(8_192)
+
+
+# --- events to ticks -----------------------------------------------------------------------------------------------
+
+
+def encoded(events: Sequence[Data]) -> Ticks:
+    """The rows of `events`, read-only. Bars have none: they are made of ticks, not sent as such."""
+    rows = [row for event in events for row in _rows(event)]
+    if len(rows) < VECTOR_ROWS:
+        return np.frombuffer(b"".join([RECORD.pack(*row) for row in rows]), TICK)
+    array = np.array(rows, TICK)
+    array.setflags(write=False)
+    return array
 
 
 def encode(ticks: Sequence[Tick]) -> bytes:
     """The records of `ticks`, one after the other, each a complete update of its own."""
-    rows = [_row(tick) for tick in ticks]
-    if len(rows) < VECTOR_ROWS:
-        return b"".join(RECORD.pack(*row) for row in rows)
-    return np.array(rows, TICK).tobytes()
+    return encoded(ticks).tobytes()
 
 
-def decode(records: memoryview, instruments: Mapping[int, Instrument], feed: str, received_time_ns: int) -> list[Tick]:
-    """The events that `records` (n x 64 bytes) stand for, received by `feed` at that time. Raises `BadTick`."""
-    rows: Iterable[Row]
-    if len(records) < VECTOR_ROWS * RECORD.size:
-        rows = [_check(row, index, feed) for index, row in enumerate(RECORD.iter_unpack(records))]
-    else:
-        rows = _check_all(np.frombuffer(records, TICK), feed)
-    return [_event(row, index, instruments, feed, received_time_ns) for index, row in enumerate(rows)]
-
-
-def _row(tick: Tick) -> Row:
-    id, sequence, venue_ns, received_ns = tick.instrument.id, tick.sequence, tick.venue_time_ns, tick.received_time_ns
-    match tick:
-        case Quote():
-            flags = _LAST | (_CROSSED if tick.bid >= tick.ask else 0)
-            values = (tick.bid, tick.bid_size, tick.ask, tick.ask_size)
-            return (id, _QUOTE, flags, 0, sequence, venue_ns, received_ns, *values)
+def _rows(event: Data) -> Iterable[Row]:
+    match event:
         case Trade():
-            flags = _LAST | (tick.aggressor or 0)
-            return (id, _TRADE, flags, 0, sequence, venue_ns, received_ns, tick.price, tick.size, 0.0, 0.0)
-        case _:
-            assert_never(tick)
+            flags = _LAST | (event.aggressor or 0)
+            return ((*_head(event, _TRADE, flags), event.price, event.size, 0.0, 0.0),)
+        case Quote():
+            flags = _LAST | (_CROSSED if event.bid >= event.ask else 0)
+            return ((*_head(event, _QUOTE, flags), event.bid, event.bid_size, event.ask, event.ask_size),)
+        case BookUpdate():
+            return _levels(event)
+        case Bar():
+            return ()
 
 
-def _check(row: Row, index: int, feed: str) -> Row:
-    a, b, c, d = row[7:]
+def _head(event: Tick, kind: int, flags: int) -> tuple[int, int, int, int, int, int, int]:
+    return event.instrument.id, kind, flags, 0, event.sequence, event.venue_time_ns, event.received_time_ns
+
+
+def _levels(update: BookUpdate) -> list[Row]:
+    flags = (_SNAPSHOT if update.snapshot else 0) | (_CROSSED if update.crossed else 0)
+    bid, ask = _head(update, _BOOK, flags | _BUY), _head(update, _BOOK, flags | _SELL)
+    rows = [(*bid, price, size, 0.0, 0.0) for price, size in update.bids]
+    rows += [(*ask, price, size, 0.0, 0.0) for price, size in update.asks]
+    if rows:
+        id, kind, last_flags, *rest = rows[-1]
+        rows[-1] = (id, kind, last_flags | _LAST, *rest)  # type: ignore[assignment]  # the rest of a row
+    return rows
+
+
+# --- ticks to events -----------------------------------------------------------------------------------------------
+
+
+def events(ticks: Ticks, instruments: Mapping[int, Instrument], feed: str) -> list[Data]:
+    """The events that checked `ticks` of `feed` stand for; a run of book rows up to its LAST is one update."""
+    rows = RECORD.iter_unpack(ticks)
+    kinds = ticks["kind"]
+    if len(ticks) and (kinds == _TRADE).all():  # a loop for each kind alone is a quarter faster than one for all
+        return [
+            Trade(feed, instruments[id], a, b, _SIDES[flags & 3], sequence, venue_ns, received_ns)
+            for id, _, flags, _, sequence, venue_ns, received_ns, a, b, _, _ in rows
+        ]
+    if len(ticks) and (kinds == _QUOTE).all():
+        return [
+            Quote(feed, instruments[id], a, b, c, d, sequence, venue_ns, received_ns)
+            for id, _, _, _, sequence, venue_ns, received_ns, a, b, c, d in rows
+        ]
+    return _mixed(rows, instruments, feed)
+
+
+def _mixed(rows: Iterable[Row], instruments: Mapping[int, Instrument], feed: str) -> list[Data]:
+    found, bids, asks = list[Data](), list[Level](), list[Level]()
+    for id, kind, flags, _, sequence, venue_ns, received_ns, a, b, c, d in rows:
+        instrument = instruments[id]
+        if kind == _TRADE:
+            found.append(Trade(feed, instrument, a, b, _SIDES[flags & 3], sequence, venue_ns, received_ns))
+        elif kind == _QUOTE:
+            found.append(Quote(feed, instrument, a, b, c, d, sequence, venue_ns, received_ns))
+        else:
+            (bids if flags & 3 == _BUY else asks).append((a, b))
+            if flags & _LAST:
+                snapshot, crossed = bool(flags & _SNAPSHOT), bool(flags & _CROSSED)
+                found.append(
+                    BookUpdate(
+                        feed, instrument, tuple(bids), tuple(asks), snapshot, sequence, sequence, venue_ns, received_ns,
+                        crossed,
+                    )
+                )  # fmt: skip
+                bids, asks = [], []
+    return found
+
+
+# --- what comes in -------------------------------------------------------------------------------------------------
+
+
+def check(ticks: Ticks, feed: str) -> None:
+    """Raise `BadTick`, which names the first row that cannot be: a value that is not finite, a negative size, a kind
+    that there is not, a book row of no side."""
+    if len(ticks) < VECTOR_ROWS:
+        for index, row in enumerate(RECORD.iter_unpack(ticks)):
+            _check(row, index, feed)
+        return
+    for start in range(0, len(ticks), len(_ONES)):
+        if not _plausible(part := ticks[start : start + len(_ONES)]):
+            for index, row in enumerate(RECORD.iter_unpack(part), start):
+                _check(row, index, feed)
+
+
+def _plausible(ticks: Ticks) -> bool:
+    values = ticks.view("<f8").reshape(-1, 8)[:, 4:]
+    with np.errstate(all="ignore"):  # of values that the slow way will name
+        # NaN and infinity survive a sum; through BLAS it costs 3 ns a tick, numpy's own 10, `isfinite` 12.
+        total = float((_ONES[: len(ticks)] @ values).sum())
+        smallest = float(np.minimum(ticks["b"], ticks["d"]).min())
+    kinds = np.ascontiguousarray(ticks["kind"])
+    if not (isfinite(total) and smallest >= 0 and kinds.min() >= _TRADE and kinds.max() <= _BOOK):
+        return False
+    return kinds.max() < _BOOK or bool(_SIDED[ticks["flags"][kinds == _BOOK] & 3].all())
+
+
+_SIDED = np.array([False, True, True, False])
+
+
+def _check(row: Row, index: int, feed: str) -> None:
+    kind, flags, (a, b, c, d) = row[1], row[2], row[7:]
     if not (isfinite(a) and isfinite(b) and isfinite(c) and isfinite(d)):
         raise BadTick(feed, index, f"a value is not finite ({a}, {b}, {c}, {d})")
     if b < 0 or d < 0:
         raise BadTick(feed, index, f"a size is negative ({b}, {d})")
-    return row
+    if not _TRADE <= kind <= _BOOK:
+        raise BadTick(feed, index, f"there is no kind {kind}")
+    if kind == _BOOK and flags & 3 not in (_BUY, _SELL):
+        raise BadTick(feed, index, "a level of a book is a bid or an ask, and this is neither")
 
 
-def _check_all(ticks: Ticks, feed: str) -> list[Row]:
-    wrong = (ticks["b"] < 0) | (ticks["d"] < 0)
-    for name in "abcd":
-        wrong |= ~np.isfinite(ticks[name])
-    rows: list[Row] = ticks.tolist()
-    if wrong.any():
-        first = int(wrong.argmax())
-        _check(rows[first], first, feed)
-    return rows
+class IdTable:
+    """What the ids on one connection mean here: the sender's id -> ours."""
+
+    def __init__(self) -> None:
+        self._ours = np.full(1, -1, np.int32)  # the last entry stands for all ids beyond
+        self.identical = True
+
+    def define(self, theirs: int, ours: int) -> None:
+        """The sender's `theirs` is our `ours` from now on. Both are below 1,048,576."""
+        if not 0 <= theirs < MOST_IDS:
+            raise ValueError(f"an id is a number from 0 to {MOST_IDS - 1:,}; not {theirs!r}")
+        if theirs + 1 >= len(self._ours):
+            grown = np.full(max(2 * len(self._ours), theirs + 2), -1, np.int32)
+            grown[: len(self._ours)] = self._ours
+            self._ours = grown
+        self._ours[theirs] = ours
+        self.identical = self.identical and theirs == ours
+
+    def translate(self, ticks: Ticks, feed: str) -> None:
+        """Write our ids into `ticks`, which must be writable unless `identical`. Raises `BadTick`."""
+        ours = self._ours.take(ticks["instrument"], mode="clip")
+        if ours.min() < 0:
+            index = int((ours < 0).argmax())
+            raise BadTick(feed, index, f"instrument {ticks['instrument'][index]} was never defined")
+        if not self.identical:
+            ticks["instrument"] = ours
 
 
-def _event(row: Row, index: int, instruments: Mapping[int, Instrument], feed: str, received_time_ns: int) -> Tick:
-    id, kind, flags, _, sequence, venue_time_ns, _, a, b, c, d = row
-    instrument = instruments.get(id)
-    if instrument is None:
-        raise BadTick(feed, index, f"instrument {id} was never defined")
-    if kind == _QUOTE:
-        return Quote(feed, instrument, a, b, c, d, sequence, venue_time_ns, received_time_ns)
-    if kind == _TRADE:
-        return Trade(feed, instrument, a, b, _SIDES[flags & 3], sequence, venue_time_ns, received_time_ns)
-    raise BadTick(feed, index, f"there is no kind {kind}")
+def copied(ticks: Ticks) -> Ticks:
+    """A copy of its own (4 ns a tick; a structured `.copy()` takes 42)."""
+    return ticks.view(OPAQUE).copy().view(TICK)

@@ -16,6 +16,9 @@ class EventKind(StrEnum):
 
     QUOTE = "quote"
     TRADE = "trade"
+    BOOK = "book"
+    BAR = "bar"
+    STATUS = "status"
 
 
 @attrs.frozen

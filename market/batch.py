@@ -1,0 +1,143 @@
+"""What one read brought, as one mailbox item: a column of ticks or a list of events, each turned into the other on demand.
+
+A batch stands for as many ticks as it has rows. It may be cut only where an update ends, and it is never changed: many
+mailboxes hold the same one.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+
+import numpy as np
+import numpy.typing as npt
+
+from . import ticks as columns
+from .events import BookUpdate, Data, Skipped, weight
+from .instruments import InstrumentIds
+from .ticks import Ticks
+
+_LAST = int(columns.TickFlag.LAST)
+_BOOK = int(columns.TickKind.BOOK)
+
+
+class Batch:
+    """Data of one feed, in order.
+
+    feed         whose it is
+    instruments  what the ids in `ticks` mean
+    len(batch)   rows, which is what it weighs
+    """
+
+    __slots__ = ("_ends", "_events", "_rows", "_ticks", "feed", "instruments")
+
+    def __init__(
+        self, feed: str, instruments: InstrumentIds, ticks: Ticks | None = None, events: Sequence[Data] | None = None
+    ) -> None:
+        if ticks is None and events is None:
+            raise TypeError("a batch is of ticks or of events")
+        self.feed, self.instruments = feed, instruments
+        self._ticks, self._events = ticks, events
+        self._ends: list[int] | None = None  # of each event, in rows, where some have more than one
+        if ticks is not None:
+            self._rows = len(ticks)
+            return
+        assert events is not None
+        self._rows = len(events)
+        if any(type(event) is BookUpdate for event in events):
+            self._ends = list(accumulate(map(weight, events)))
+            self._rows = self._ends[-1]
+
+    @property
+    def ticks(self) -> Ticks:
+        """The rows: a read-only array of `TICK`, one 64-byte record each. Worked out once where they came as events."""
+        if self._ticks is None:
+            assert self._events is not None
+            self._ticks = columns.encoded(self._events)
+        return self._ticks
+
+    @property
+    def events(self) -> Sequence[Data]:
+        """The rows as events, a book update one event. Worked out once where they came as ticks."""
+        if self._events is None:
+            assert self._ticks is not None
+            self._events = columns.events(self._ticks, self.instruments.by_id, self.feed)
+        return self._events
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def __getitem__(self, rows: slice) -> "Batch":
+        """The batch of `rows`, a slice that begins and ends where updates do."""
+        start, stop, _ = rows.indices(self._rows)
+        if self._ticks is not None:
+            return Batch(self.feed, self.instruments, ticks=self._ticks[start:stop])
+        assert self._events is not None
+        if self._ends is not None:
+            start, stop = bisect_right(self._ends, start), bisect_right(self._ends, stop)
+        return Batch(self.feed, self.instruments, events=self._events[start:stop])
+
+    def floor(self, rows: int) -> int:
+        """The last place at or before `rows` where it may be cut; 0 if none."""
+        if self._ticks is not None:
+            ends = np.flatnonzero(_ends_update(self._ticks[:rows]))
+            return int(ends[-1]) + 1 if len(ends) else 0
+        if self._ends is None:
+            return min(rows, self._rows)
+        index = bisect_right(self._ends, rows)
+        return self._ends[index - 1] if index else 0
+
+    def ceiling(self, rows: int) -> int:
+        """The first place at or after `rows` where it may be cut; its length if none."""
+        rows = max(rows, 1)
+        if self._ticks is not None:
+            ends = _ends_update(self._ticks[rows - 1 :])
+            return rows + int(ends.argmax()) if ends.any() else self._rows
+        if self._ends is None:
+            return min(rows, self._rows)
+        return self._ends[min(bisect_left(self._ends, rows), len(self._ends) - 1)]
+
+    def books(self) -> frozenset[tuple[str, str]]:
+        """(feed, instrument) of every book that has rows in it."""
+        if self._events is not None:
+            return frozenset((self.feed, event.instrument.name) for event in self._events if type(event) is BookUpdate)
+        assert self._ticks is not None
+        ids = self._ticks["instrument"][self._ticks["kind"] == _BOOK]
+        return frozenset((self.feed, self.instruments.by_id[int(id)].name) for id in np.unique(ids)) if len(ids) else NONE
+
+    def __repr__(self) -> str:
+        return f"<Batch of {self.feed}: {self._rows} rows>"
+
+
+NONE: frozenset[tuple[str, str]] = frozenset()
+
+
+def _ends_update(ticks: Ticks) -> npt.NDArray[np.bool_]:
+    ends: npt.NDArray[np.bool_] = (ticks["kind"] != _BOOK) | (ticks["flags"] & _LAST != 0)
+    return ends
+
+
+class BatchRows:
+    """How a mailbox cuts batches, and the mark it leaves: a `Skipped` with what was lost."""
+
+    def floor(self, batch: Sequence[object], rows: int) -> int:
+        """The last place at or before `rows` where the batch may be cut; 0 if none."""
+        return batch.floor(rows) if isinstance(batch, Batch) else 0
+
+    def ceiling(self, batch: Sequence[object], rows: int) -> int:
+        """The first place at or after `rows` where the batch may be cut; its length if none."""
+        if isinstance(batch, Batch):
+            return batch.ceiling(rows)
+        return weight(batch) if isinstance(batch, BookUpdate) else 1
+
+    def skipped(self, mark: Skipped | None, lost: object) -> Skipped | None:
+        """`mark`, joined by `lost`: a batch, or one event."""
+        if isinstance(lost, Batch):
+            rows, books = len(lost), lost.books()
+        elif isinstance(lost, BookUpdate):
+            rows, books = weight(lost), frozenset({(lost.feed, lost.instrument.name)})
+        else:
+            rows, books = 1, NONE
+        return Skipped(rows, books) if mark is None else Skipped(mark.rows + rows, mark.books | books)
+
+
+batch_rows = BatchRows()

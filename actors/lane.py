@@ -119,6 +119,25 @@ class DataLane:
             if (delivery := await self.put(message[:cut], cut)) is CLOSED:
                 return delivery
             message, weight = message[cut:], weight - cut
+        entered = self.enter(message, weight)
+        if isinstance(entered, Delivery):
+            return entered
+        try:
+            return await entered
+        except asyncio.CancelledError:
+            self.waiting.pop(entered, None)
+            self.serve_waiting()
+            raise
+
+    def enter(self, message: Any, weight: int = 1) -> "Delivery | asyncio.Future[Delivery]":
+        """`put` for who cannot wait: what became of `message`, or a future of that while it waits for room.
+
+        Raises `TooHeavy` for what is above the whole capacity of a `Block` mailbox.
+        """
+        if not isinstance(self.plain, Block) or not 0 <= weight < math.inf:
+            return self.tell(message, weight)
+        if weight > self.capacity:
+            raise TooHeavy(self.path, self.capacity, weight)
         if not self.waiting:
             refused = self.refused
             if (delivery := self.tell(message, weight)) is not FULL:
@@ -126,12 +145,7 @@ class DataLane:
             self.refused = refused  # it waits; it was not refused
         future: asyncio.Future[Delivery] = asyncio.get_running_loop().create_future()
         self.waiting[future] = message, weight
-        try:
-            return await future
-        except asyncio.CancelledError:
-            self.waiting.pop(future, None)
-            self.serve_waiting()
-            raise
+        return future
 
     def serve_waiting(self) -> None:
         """Let in who waits in `put`, as far as there is room. Called at the end of a turn, and on closing."""

@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from .errors import AskRefused, AskTimeout, Closed, Misuse
-from .mailbox import Delivery, MailboxStats, Outcome
+from .mailbox import Delivery, Mailbox, MailboxStats, Outcome
 from .messages import Down, Request, describe
 
 if TYPE_CHECKING:
@@ -57,6 +57,26 @@ class ActorRef(ABC, Generic[M_contra]):
     @abstractmethod
     async def put(self, message: M_contra, weight: int = 1) -> Delivery:
         """`tell`, but wait while a `Block` mailbox is full. Raises `TooHeavy` for what can never fit."""
+
+    @abstractmethod
+    def enter(self, message: M_contra, weight: int = 1) -> "Delivery | asyncio.Future[Delivery]":
+        """`put` for who cannot wait: what became of `message`, or a future of that while it waits for room."""
+
+    @property
+    def mailbox(self) -> Mailbox:
+        """How its mailbox was specified."""
+        return self._cell.spec.mailbox
+
+    @property
+    def waits(self) -> bool:
+        """Whether anybody waits for room in its mailbox."""
+        return bool(self._cell.lane.waiting)
+
+    @property
+    def room(self) -> int:
+        """Ticks that would fit into its mailbox now; below 0 while it is closed."""
+        lane = self._cell.lane
+        return lane.limit - lane.entered
 
     def tell_control(self, message: M_contra) -> Delivery:
         """Queue in the control lane, which is handled before data (order reports): ACCEPTED, FULL or CLOSED."""

@@ -13,7 +13,8 @@ from typing import NoReturn
 
 import uvloop
 
-from . import handoff, mailbox, spawn, supervise
+from . import book, fanout, handoff, latency, mailbox, spawn, supervise, tcp, websocket
+from .limits import Missing
 from .measure import ROUNDS_LEAST, Figure, Plan, pin_to_one_cpu, say, table, with_extra
 
 Benchmark = Callable[[Plan], AsyncIterator[Figure]]
@@ -23,6 +24,12 @@ BENCHMARKS: dict[str, Benchmark] = {
     "handoff": handoff.figures,
     "spawn": spawn.figures,
     "supervise": supervise.figures,
+    "tcp_batch": tcp.batch_figures,
+    "tcp_event": tcp.event_figures,
+    "ws_json": websocket.figures,
+    "fanout": fanout.figures,
+    "feed_latency": latency.figures,
+    "book": book.figures,
 }
 
 
@@ -31,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parse(arguments)
     if asked.list:
         for name in BENCHMARKS:
-            print(f"{name:<12}{_promise(name)}")
+            print(f"{name:<14}{_promise(name)}")
         return 0
     plan, found = Plan(rounds=asked.rounds, tiny=asked.tiny), list[Figure]()
     cpu = pin_to_one_cpu()
@@ -51,7 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         for name in asked.names or BENCHMARKS:  # each on a loop of its own
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_run(BENCHMARKS[name](plan), publish))
+                try:
+                    runner.run(_run(BENCHMARKS[name](plan), publish))
+                except Missing as missing:
+                    say("")
+                    print(f"{name}: not measured: {missing}", file=sys.stderr)
     say("")
     print(table(found), file=sys.stderr)
     return 0

@@ -1,3 +1,5 @@
-"""Ticks across: the hub from topics to mailboxes, and the relay to other processes."""
+"""Ticks across: from feeds to everyone who asked for them."""
 
-from .hub import Hub as Hub, Subscription as Subscription
+from .errors import BadSubscription as BadSubscription, DistributionError as DistributionError, NoSuchFeed as NoSuchFeed
+from .hub import Hub as Hub
+from .subscription import Subscription as Subscription

@@ -1,6 +1,16 @@
 """Ticks in: feed actors that read, order and check what an exchange sends."""
 
-from .errors import FeedError as FeedError, Refused as Refused, UnknownMessage as UnknownMessage
-from .feed import Feed as Feed, FeedAccount as FeedAccount, Sink as Sink, Source as Source
-from .simulated import Market as Market, SimulatedExchange as SimulatedExchange, SimulatedFeed as SimulatedFeed
+from .account import FeedAccount as FeedAccount
+from .errors import (
+    BadMessage as BadMessage,
+    FeedError as FeedError,
+    NoSnapshot as NoSnapshot,
+    Refused as Refused,
+    UnknownInstruments as UnknownInstruments,
+    UnknownMessage as UnknownMessage,
+)
+from .feed import Acknowledged as Acknowledged, Decoded as Decoded, Feed as Feed
+from .records import RecordFeed as RecordFeed
+from .sequence import SequenceRule as SequenceRule
+from .source import Source as Source
 from .wire import WireFeed as WireFeed

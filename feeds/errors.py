@@ -1,9 +1,18 @@
-"""Every error a feed raises.
+"""Every error a feed raises or counts.
 
 FeedError
-├── UnknownMessage (TypeError)    yours: a feed was told something that no feed understands
-└── Refused                       theirs: the exchange ended the conversation
+├── UnknownMessage (TypeError)       yours: a feed was told something that no feed understands
+├── UnknownInstruments (ValueError)  yours: the exchange does not list what the config asks for
+├── BadMessage                       theirs: a message that cannot be understood; names feed, offset, first bytes
+├── Refused                          theirs: the exchange ended the conversation, or refused to begin it
+└── NoSnapshot                       theirs: a gap that nothing can repair but a new connection
 """
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+MOST_SHOWN = 5  # looking for near names takes 10 ms each among some thousands
 
 
 class FeedError(Exception):
@@ -18,9 +27,45 @@ class UnknownMessage(FeedError, TypeError):
         self.path = path
 
 
+class UnknownInstruments(FeedError, ValueError):
+    """The exchange does not list `names`."""
+
+    def __init__(self, feed: str, names: Iterable[str], listed: Iterable[str]) -> None:
+        listed = tuple(listed)
+        self.feed, self.names = feed, tuple(names)
+        shown, more = self.names[:MOST_SHOWN], len(self.names) - MOST_SHOWN
+        near = {name: get_close_matches(name, listed, 3) for name in shown}
+        told = "; ".join(f"{name} (near it: {', '.join(hits) or 'nothing'})" for name, hits in near.items())
+        super().__init__(f"{feed}: the exchange does not list {told}" + (f"; and {more} more" if more > 0 else ""))
+
+
+class BadMessage(FeedError):
+    """A message of `feed` that cannot be understood; `head` is its first 16 bytes.
+
+    `offset`: where on its connection it begins; the base knows, and says so in the error that a decoder raised.
+    """
+
+    def __init__(self, feed: str, why: str, message: bytes | memoryview) -> None:
+        self.feed, self.why, self.head = feed, why, bytes(message[:16])
+        self.offset: int | None = None
+        super().__init__(feed, why)
+
+    def __str__(self) -> str:
+        place = "" if self.offset is None else f" at byte {self.offset}:"
+        return f"{self.feed}:{place} {self.why}; the message begins {self.head!r}"
+
+
 class Refused(FeedError):
-    """The exchange ended the conversation, and said why."""
+    """The exchange ended the conversation, or refused to begin it, and said why."""
 
     def __init__(self, feed: str, reason: str) -> None:
         super().__init__(f"{feed}: the exchange ended it: {reason}")
         self.feed, self.reason = feed, reason
+
+
+class NoSnapshot(FeedError):
+    """A gap in the book of `instrument`, where the feed knows no snapshot: only a new connection helps."""
+
+    def __init__(self, feed: str, instrument: str) -> None:
+        super().__init__(f"{feed}: a gap in the book of {instrument}; connecting anew for its snapshot")
+        self.feed, self.instrument = feed, instrument

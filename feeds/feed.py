@@ -1,82 +1,63 @@
-"""Ticks in: the actor that connects, subscribes, decodes, accounts for every byte, and connects again.
+"""Ticks in: the actor that connects, subscribes, decodes, checks, repairs, accounts for every byte, and connects again.
 
-Whoever writes a feed says what is particular: `framing`, `subscribe_frames`, `decode`. Bytes that cannot be decoded are
-theirs: the connection is given up, named and counted, and made anew. Any other exception is ours: this life ends, and
-the supervisor begins another.
+Whoever writes a feed says what is particular (`particular.py`): `subscribe_frames`, `decode`, and where it helps
+`definitions`, `snapshot`, `rules`. Bytes that cannot be decoded are theirs: named, counted, and answered with the
+policy `on_bad`. Any other exception is ours: this life ends, and the supervisor begins another.
 """
 
+import asyncio
 import logging
-from abc import abstractmethod
-from collections.abc import Iterable, Sequence
-from random import Random
-from typing import ClassVar, Protocol
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any, cast
 
 import attrs
+import numpy as np
 
-from ticktree.actors import Actor, Backoff, NotRunning, Reason
-from ticktree.market import Event, FeedState, FeedStatus, MarketError, Topic
-from ticktree.net import Connection, Framing, Session, Silent
+from ticktree.actors import NotRunning, Reason
+from ticktree.market import (
+    Bar,
+    Batch,
+    BookUpdate,
+    EventKind,
+    FeedState,
+    FeedStatus,
+    Instrument,
+    Live,
+    Mark,
+    MarketError,
+    Quote,
+    TickKind,
+    Ticks,
+    Trade,
+)
+from ticktree.market.ticks import check
+from ticktree.net import (
+    BadFrame,
+    Connection,
+    Framing,
+    Session,
+    Silent,
+    StreamConnection,
+    Unlocated,
+    WebSocketConnection,
+    WebSocketViolation,
+)
 
-from .errors import FeedError, UnknownMessage
+from .books import Books
+from .errors import BadMessage, FeedError, Refused, UnknownInstruments, UnknownMessage
+from .outlet import Outlet
+from .particular import Acknowledged as Acknowledged, Decoded as Decoded, Particular
+from .pulse import LOOKS, Pulse
+from .sequence import SequenceRule
+from .source import Source
+from .tasks import Tasks
+from .updates import check_runs
 
 log = logging.getLogger("ticktree.feeds")
 
-LOOK_S = 1.0
-
-
-class Sink(Protocol):
-    """Where events go on to, within the feed's own call: the hub."""
-
-    def publish(self, events: Iterable[Event]) -> None:
-        """Hand `events` to everyone who asked for them. Never raises, never waits."""
-        ...
-
-
-@attrs.define
-class FeedAccount:
-    """What became of every byte, over all of a feed's lives: `bytes_in == decoded + skipped + buffered`."""
-
-    decoded: int = 0
-    skipped: int = 0
-    events: int = 0
-    connections: int = 0
-    broken: int = 0  # connections given up because their bytes could not be understood
-    _former_bytes_in: int = 0
-    _connection: Connection | None = None
-
-    @property
-    def bytes_in(self) -> int:
-        """All bytes that were read."""
-        return self._former_bytes_in + (self._connection.bytes_in if self._connection else 0)
-
-    @property
-    def buffered(self) -> int:
-        """Bytes of a frame that is not complete yet."""
-        return self._connection.buffered if self._connection else 0
-
-    def opened(self, connection: Connection) -> None:
-        """A connection begins."""
-        self.connections += 1
-        self._connection = connection
-
-    def lost(self, connection: Connection, broken: bool) -> None:
-        """It ended; what came by it and was not decoded is skipped."""
-        self._former_bytes_in += connection.bytes_in
-        self._connection = None
-        self.skipped = self._former_bytes_in - self.decoded
-        self.broken += broken
-
-
-@attrs.frozen
-class Source:
-    """What a feed is to bring: `topics` of itself, to `sink`, accounting in `account`."""
-
-    name: str
-    topics: tuple[Topic, ...]
-    sink: Sink
-    account: FeedAccount = attrs.field(factory=FeedAccount)
-    backoff: Backoff = attrs.field(factory=Backoff)
-    random: Random = attrs.field(factory=Random)
+LOGIN_S = 10.0
+NOT_UNDERSTOOD = (MarketError, BadMessage, BadFrame, WebSocketViolation)
+_BOOK = int(TickKind.BOOK)
 
 
 @attrs.frozen
@@ -88,45 +69,72 @@ class Fault:
 
 @attrs.frozen
 class Look:
-    """Time to see whether the connection is still alive."""
+    """Time to see whether the connection, and each instrument, is still alive."""
 
 
-class Feed(Actor[Fault | Look]):
-    """The base of all feeds."""
-
-    framing: ClassVar[type[Framing]]  # a new one for each connection
-    silence_s: ClassVar[float | None] = None  # without any byte for so long a connection is lost; None: never
+class Feed(Particular, Outlet[Fault | Look]):
+    """The base of all feeds: subclass it, and override what `Particular` has."""
 
     def __init__(self, source: Source, url: str) -> None:
-        self.source, self.url = source, url
+        super().__init__(source)
+        self.url = url
+        self.instruments: dict[str, Instrument] = {}  # by name
+        self.by_symbol: dict[str, Instrument] = {}  # by what the exchange calls them
         self._session: Session | None = None
-        self._is_live = False
-        self._last_read_ns = 0
+        self._scheme = ""
+        self._books = Books(self, fetches=type(self).snapshot is not Feed.snapshot)
+        self._lasts: list[dict[str, int]] = []
+        bounds = [bound for bound in (self.heartbeat_s, source.stale_after_s) if bound is not None]
+        self._look_s = min(bounds) / LOOKS if bounds else None
+        self._pulse = Pulse(self.heartbeat_s, self._look_s) if self.heartbeat_s and self._look_s else None
+        self._holders: set[object] = set()
+        self._tasks = Tasks(self.give_up, self.on_fault)
+        self._routes = self._make_routes()
 
-    # --- what is particular ------------------------------------------------------------------------------------
+    def adopt(self, instrument: Instrument) -> Instrument:
+        """Know `instrument` from now on, by the id it has in this process."""
+        known = self.source.ids.adopt(instrument)
+        self.instruments[known.name] = known
+        self.by_symbol[self.symbol(known)] = known
+        return known
 
-    async def locate(self) -> str:
-        """The address, asked for before each attempt to connect."""
-        return self.url
+    # --- the port ----------------------------------------------------------------------------------------------
 
-    def opened(self) -> None:
-        """A new connection: forget what the last one told."""
+    def books(self) -> Iterable[BookUpdate]:
+        """A snapshot of every verified book."""
+        return self._books.snapshots()
 
-    @abstractmethod
-    def subscribe_frames(self, topics: Iterable[Topic]) -> Iterable[bytes]:
-        """What to say on a new connection to get `topics`."""
+    def book(self, instrument: str) -> BookUpdate | None:
+        """A snapshot of the verified book of that name; None while there is none."""
+        return self._books.snapshot(instrument)
 
-    @abstractmethod
-    def decode(self, frame: memoryview, received_ns: int) -> Iterable[Event]:
-        """The events in one frame. No I/O. Raises a `MarketError` or `FeedError` for what cannot be understood."""
+    def pause(self, holder: object) -> None:
+        """Read no more until `resume`; each holder counts once."""
+        if not self._holders:
+            self.source.account.pauses += 1
+            if (connection := self._connection()) is not None:
+                connection.pause_reading()
+        self._holders.add(holder)
+
+    def resume(self, holder: object) -> None:
+        """`holder` has room again."""
+        if holder not in self._holders:
+            return
+        self._holders.discard(holder)
+        if not self._holders and (connection := self._connection()) is not None:
+            self._listen()
+            connection.resume_reading()
 
     # --- the actor ---------------------------------------------------------------------------------------------
 
     def on_start(self) -> None:
-        self._session = Session(self, self.framing, self.locate, self.source.backoff, self.source.random)
+        source = self.source
+        source.sink.attach(self)
+        self._go_lost("the life before this one was killed")
+        self._session = Session(self, self._new_connection, self._where, source.backoff, source.random)
         self._session.start()
-        if self.silence_s is not None:
-            self.every(min(LOOK_S, self.silence_s / 2), Look())
+        if self._look_s is not None:
+            self.every(self._look_s, Look())
 
     def on_message(self, message: Fault | Look) -> None:
         match message:
@@ -140,62 +148,261 @@ class Feed(Actor[Fault | Look]):
     async def on_stop(self, reason: Reason) -> None:
         if self._session is not None:
             await self._session.stop()
+        await self._tasks.stop()
 
     def _look(self) -> None:
-        connection = self._session.connection if self._session else None
-        if connection is None or connection.gone.done() or self.silence_s is None:
+        connection = self._connection()
+        if connection is None or not connection.opened:
             return
-        silent_s = (self.clock.monotonic_ns() - self._last_read_ns) / 1e9
-        if self._last_read_ns and silent_s > self.silence_s:
-            connection.abort(Silent(silent_s))
+        if self._pulse is not None:
+            silent_s = self._pulse.look(connection, reading=not self._holders)
+            if silent_s is not None and not (self.pongs_suffice and isinstance(connection, WebSocketConnection)):
+                connection.abort(Silent(silent_s))
+            elif self._pulse.is_due() and (beat := self.beat()):
+                connection.write(beat)
+        if self._deadlines is not None and not self._holders:
+            self._look_for_stale(self._deadlines)
+
+    def _listen(self) -> None:
+        """From now on silence is the other side's."""
+        if self._pulse is not None:
+            self._pulse.begin()
+        if self._deadlines is not None:
+            self._deadlines.restart(self.instruments.values(), self.clock.monotonic_ns())
+
+    # --- connecting --------------------------------------------------------------------------------------------
+
+    def _connection(self) -> Connection | None:
+        connection = self._session.connection if self._session else None
+        return None if connection is None or connection.gone.done() else connection
+
+    def _new_connection(self) -> Connection:
+        if self._scheme in ("ws", "wss"):
+            return WebSocketConnection(self, text=self.text, reads=self.reads, heartbeat_s=self.heartbeat_s)
+        particular: Any = type(self)  # on an instance a plain function would be a method
+        framing: Callable[[], Framing] | None = particular.framing
+        if framing is None:
+            raise FeedError(f"{self.name}: a {type(self).__name__} speaks over WebSockets only, not {self._scheme}://")
+        return StreamConnection(self, framing(), reads=self.reads)
+
+    async def _where(self) -> str:
+        try:
+            await self._define()
+            url = await self.locate()
+        except UnknownInstruments:
+            raise
+        except (FeedError, MarketError) as error:
+            raise Unlocated(str(error)) from error
+        self._scheme = url.partition(":")[0]
+        return url
+
+    async def _define(self) -> None:
+        if type(self).definitions is Feed.definitions or self.instruments:
+            return
+        wanted = {topic.instrument for topic in self.topics}
+        known = self.source.defined
+        if not wanted <= known.keys():
+            listed = {instrument.name: instrument for instrument in await self.definitions()}
+            if missing := sorted(name for name in wanted if name not in listed):
+                raise UnknownInstruments(self.name, missing, listed)
+            known.update({name: listed[name] for name in wanted})
+        for name in wanted:
+            self.adopt(known[name])
+
+    async def _begin(self, connection: Connection) -> None:
+        try:
+            async with asyncio.timeout(LOGIN_S):
+                await self.login(connection)
+        except TimeoutError:
+            raise Silent(LOGIN_S) from None
+        self._subscribe(connection)
+
+    def _subscribe(self, connection: Connection) -> None:
+        for frame in self.subscribe_frames(self.topics):
+            connection.write(frame)
+        self._books.begin(self._wanted_books())
+
+    def _wanted_books(self) -> Iterable[Instrument]:
+        topics = [topic for topic in self.topics if topic.matches_kind(EventKind.BOOK)]
+        names = {topic.instrument for topic in topics}
+        patterns = [topic for topic in topics if "*" in topic.instrument]
+        for name, instrument in self.instruments.items():
+            if name in names or any(topic.matches(self.name, name, EventKind.BOOK) for topic in patterns):
+                yield instrument
 
     # --- the connection's calls, within the loop's callbacks ----------------------------------------------------
 
     def on_open(self, connection: Connection) -> None:
         self.source.account.opened(connection)
-        self._last_read_ns = self.clock.monotonic_ns()
+        self._forget_connection()
+        self._listen()
         self.opened()
-        for frame in self.subscribe_frames(self.source.topics):
-            connection.write(frame)
-        log.info("%s: connected, %d topics asked for", self.source.name, len(self.source.topics))
+        log.info("%s: connected, asking for %d topics", self.name, len(self.topics))
+        if self._holders:
+            connection.pause_reading()
+        if type(self).login is Feed.login:
+            self._subscribe(connection)
+        else:
+            self.own(self._begin(connection), "logs in")
 
-    def on_frames(self, connection: Connection, frames: Sequence[memoryview]) -> None:
-        received_ns = self.clock.now_ns()
-        self._last_read_ns = self.clock.monotonic_ns()
-        account, events = self.source.account, list[Event]()
-        try:
-            for frame in frames:
-                events.extend(self.decode(frame, received_ns))
-                account.decoded += len(frame)
-        except (MarketError, FeedError) as error:
-            connection.abort(error)
-        if events:
-            account.events += len(events)
-            self._publish(events)
+    def on_frames(self, connection: Connection, frames: Sequence[memoryview | bytes], more: bool) -> None:
+        account, decode, routes = self.source.account, self.decode, self._routes
+        self.received_ns = received_ns = self.clock.now_ns()
+        given = connection.bytes_in - connection.buffered - account.offset
+        around, rest = divmod(given - sum(map(len, frames)), len(frames))  # prefixes, and ends of lines
+        for frame in frames:
+            try:
+                decoded = decode(frame, received_ns)
+                if isinstance(decoded, np.ndarray):
+                    self._take_ticks(cast(Ticks, decoded))
+                else:
+                    for event in tuple(decoded):  # all of a message, or nothing
+                        routes[type(event)](event)
+            except (MarketError, FeedError) as error:
+                if not self._bad(connection, frame, error):
+                    account.skip_rest()
+                    break
+                account.skipped += len(frame) + around
+                continue
+            account.messages += 1
+            account.decoded += len(frame) + around
+        else:
+            account.decoded += rest
+        if self._pending and not more:
+            self._flush()
 
     def on_lost(self, connection: Connection, error: Exception) -> None:
-        broken = isinstance(error, MarketError | FeedError)
-        self.source.account.lost(connection, broken)
-        log.log(logging.ERROR if broken else logging.INFO, "%s: connection lost: %s", self.source.name, error)
-        if self._is_live:
-            self._is_live = False
-            self.source.sink.publish([self._status(FeedState.LOST, str(error))])
+        if self._pending:
+            self._flush()
+        broken = isinstance(error, NOT_UNDERSTOOD)
+        self.source.account.lost(connection, error, broken)
+        self._forget_connection()
+        log.log(logging.ERROR if broken else logging.INFO, "%s: connection lost: %s", self.name, error)
+        self._go_lost(str(error))
 
     def on_unreachable(self, error: Exception) -> None:
-        log.warning("%s: %s; trying again", self.source.name, error)
+        self.source.account.errors[type(error).__name__] += 1
+        log.warning("%s: %s; trying again", self.name, error)
 
     def on_fault(self, error: Exception) -> None:
+        self.source.account.skip_rest()
         try:
             self.ref.tell_control(Fault(error))
         except NotRunning:  # this life was killed: its supervisor knows
-            log.debug("%s, after its end: %s", self.source.name, error)
+            log.debug("%s, after its end: %s", self.name, error)
 
-    def _publish(self, events: list[Event]) -> None:
-        if not self._is_live:
-            self._is_live = True
-            log.info("%s: live, data arrives", self.source.name)
-            events.insert(0, self._status(FeedState.LIVE, "data arrives"))
-        self.source.sink.publish(events)
+    def _bad(self, connection: Connection, frame: memoryview | bytes, error: Exception) -> bool:
+        """Answer a message that cannot be understood. Whether to go on with the next one."""
+        account, name = self.source.account, type(error).__name__
+        if isinstance(error, BadMessage):
+            error.offset = account.offset
+        level = logging.DEBUG if account.errors[name] else logging.ERROR  # the first of its kind; then they are counted
+        head = bytes(frame[:16])
+        log.log(level, "%s: at byte %d, a message that begins %r: %s", self.name, account.offset, head, error)
+        if self.source.on_bad == "reconnect" or not self.can_skip or isinstance(error, Refused):
+            connection.abort(error)
+            return False
+        account.errors[name] += 1
+        return True
 
-    def _status(self, state: FeedState, reason: str) -> FeedStatus:
-        return FeedStatus(self.source.name, state, reason, self.clock.now_ns())
+    def _forget_connection(self) -> None:
+        self._tasks.drop()
+        for last in self._lasts:
+            last.clear()
+        self._books.reset()
+        if self._deadlines is not None:
+            self._deadlines.forgive()
+
+    # --- what comes in -----------------------------------------------------------------------------------------
+
+    def _make_routes(self) -> "dict[type, Callable[[Any], None]]":
+        """What is done with each type of event."""
+        marks = dict.fromkeys(Mark.__args__, self._take_mark)
+        return {
+            **marks,
+            Quote: self._sequenced(EventKind.QUOTE, self._take_quote),
+            Trade: self._sequenced(EventKind.TRADE, self.pass_on),
+            BookUpdate: self._books.take,
+            Bar: self.pass_on,
+            Acknowledged: self._acknowledged,
+        }
+
+    def _sequenced(self, kind: EventKind, take: "Callable[[Any], None]") -> "Callable[[Any], None]":
+        """Checks the numbers of one kind, instrument by instrument, and passes on what comes once."""
+        rule, account, last = self.rules.get(kind, SequenceRule.NONE), self.source.account, dict[str, int]()
+        if rule is SequenceRule.NONE:
+            return take
+        self._lasts.append(last)
+        gapless = rule is not SequenceRule.MONOTONIC
+
+        def checked(event: Quote | Trade) -> None:
+            name, number = event.instrument.name, event.sequence
+            before = last.get(name)
+            if before is not None:
+                if number <= before:
+                    account.duplicates += 1
+                    return
+                if gapless and number > before + 1:
+                    self.gap(event.instrument, kind, before + 1, number)
+            last[name] = number
+            take(event)
+
+        return checked
+
+    def _take_quote(self, quote: Quote) -> None:
+        if 0 < quote.ask <= quote.bid:  # 0 stands for a side that is empty
+            self.source.account.crossed += 1
+        self._pending.append(quote)
+
+    def _take_mark(self, mark: Mark) -> None:
+        self._books.heed(mark)
+        if isinstance(mark, FeedStatus):
+            self.source.account.live = mark.state is FeedState.LIVE
+        self.mark(mark)
+
+    def _acknowledged(self, _: Acknowledged) -> None:
+        self._go_live("the subscription stands")
+
+    def _take_ticks(self, ticks: Ticks) -> None:
+        source = self.source
+        if not len(ticks):
+            return
+        kinds = ticks["kind"].tobytes()
+        if source.checked:
+            check(ticks, source.name)
+            if _BOOK in kinds:
+                check_runs(ticks, source.name)
+        if source.stamped:
+            ticks["received_time_ns"] = self.received_ns
+        ticks.setflags(write=False)
+        books = self._count(kinds)
+        if self._pending:
+            self._flush()
+        revived = self._books.follow(ticks[ticks["kind"] == _BOOK]) if books else ()
+        self._publish(Batch(source.name, source.ids, ticks=ticks))
+        for instrument in revived:
+            self.mark(Live(self.name, instrument, self.received_ns))
+
+    def _is_right(self, instrument: Instrument) -> bool:
+        return self._books.is_repaired(instrument.name)
+
+    # --- for its books -----------------------------------------------------------------------------------------
+
+    def distrust(self, instrument: Instrument, reason: str) -> None:
+        """What is known of that book is wrong: say so, and trust it again only from a snapshot on."""
+        self._books.distrust(instrument, reason)
+
+    def say(self, frames: Iterable[bytes]) -> None:
+        """Send `frames`, if there is a connection."""
+        if (connection := self._connection()) is not None:
+            for frame in frames:
+                connection.write(frame)
+
+    def give_up(self, error: Exception) -> None:
+        """Cut the connection, because of `error`; another one follows."""
+        if (connection := self._connection()) is not None:
+            connection.abort(error)
+
+    def own(self, work: Coroutine[Any, Any, None], what: str) -> None:
+        """Do `work` beside reading, until the connection ends; what it raises ends the connection, or this life."""
+        self._tasks.begin(work, f"{self.name} {what}")

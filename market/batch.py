@@ -1,11 +1,11 @@
-"""What one read brought, as one mailbox item: a column of ticks or a list of events, each turned into the other on demand.
+"""What one read brought, as one mailbox item: columns of ticks or a list of events, each made of the other on demand.
 
 A batch stands for as many ticks as it has rows. It may be cut only where an update ends, and it is never changed: many
 mailboxes hold the same one.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 import numpy as np
@@ -25,10 +25,11 @@ class Batch:
 
     feed         whose it is
     instruments  what the ids in `ticks` mean
-    len(batch)   rows, which is what it weighs
+    columnar     whether it came as ticks, so that these cost nothing
+    len(batch)   rows, which is what it weighs; a bar weighs one, though it has no row in `ticks`
     """
 
-    __slots__ = ("_ends", "_events", "_rows", "_ticks", "feed", "instruments")
+    __slots__ = ("_ends", "_events", "_rows", "_ticks", "columnar", "feed", "instruments")
 
     def __init__(
         self, feed: str, instruments: InstrumentIds, ticks: Ticks | None = None, events: Sequence[Data] | None = None
@@ -38,6 +39,7 @@ class Batch:
         self.feed, self.instruments = feed, instruments
         self._ticks, self._events = ticks, events
         self._ends: list[int] | None = None  # of each event, in rows, where some have more than one
+        self.columnar = ticks is not None
         if ticks is not None:
             self._rows = len(ticks)
             return
@@ -66,10 +68,22 @@ class Batch:
     def __len__(self) -> int:
         return self._rows
 
+    def pieces(self, rows: int) -> "Iterator[Batch]":
+        """It, in pieces of at most so many rows; a single update that is longer stays whole."""
+        rest = self
+        while len(rest) > rows:
+            cut = rest.floor(rows) or rest.ceiling(rows)
+            if cut == len(rest):
+                break
+            yield rest[:cut]
+            rest = rest[cut:]
+        yield rest
+
     def __getitem__(self, rows: slice) -> "Batch":
         """The batch of `rows`, a slice that begins and ends where updates do."""
         start, stop, _ = rows.indices(self._rows)
-        if self._ticks is not None:
+        if self.columnar:
+            assert self._ticks is not None
             return Batch(self.feed, self.instruments, ticks=self._ticks[start:stop])
         assert self._events is not None
         if self._ends is not None:
@@ -78,7 +92,8 @@ class Batch:
 
     def floor(self, rows: int) -> int:
         """The last place at or before `rows` where it may be cut; 0 if none."""
-        if self._ticks is not None:
+        if self.columnar:
+            assert self._ticks is not None
             ends = np.flatnonzero(_ends_update(self._ticks[:rows]))
             return int(ends[-1]) + 1 if len(ends) else 0
         if self._ends is None:
@@ -89,7 +104,8 @@ class Batch:
     def ceiling(self, rows: int) -> int:
         """The first place at or after `rows` where it may be cut; its length if none."""
         rows = max(rows, 1)
-        if self._ticks is not None:
+        if self.columnar:
+            assert self._ticks is not None
             ends = _ends_update(self._ticks[rows - 1 :])
             return rows + int(ends.argmax()) if ends.any() else self._rows
         if self._ends is None:
@@ -102,7 +118,9 @@ class Batch:
             return frozenset((self.feed, event.instrument.name) for event in self._events if type(event) is BookUpdate)
         assert self._ticks is not None
         ids = self._ticks["instrument"][self._ticks["kind"] == _BOOK]
-        return frozenset((self.feed, self.instruments.by_id[int(id)].name) for id in np.unique(ids)) if len(ids) else NONE
+        if not len(ids):
+            return NONE
+        return frozenset((self.feed, self.instruments.by_id[id].name) for id in np.unique(ids).tolist())
 
     def __repr__(self) -> str:
         return f"<Batch of {self.feed}: {self._rows} rows>"
@@ -119,11 +137,11 @@ def _ends_update(ticks: Ticks) -> npt.NDArray[np.bool_]:
 class BatchRows:
     """How a mailbox cuts batches, and the mark it leaves: a `Skipped` with what was lost."""
 
-    def floor(self, batch: Sequence[object], rows: int) -> int:
+    def floor(self, batch: object, rows: int) -> int:
         """The last place at or before `rows` where the batch may be cut; 0 if none."""
         return batch.floor(rows) if isinstance(batch, Batch) else 0
 
-    def ceiling(self, batch: Sequence[object], rows: int) -> int:
+    def ceiling(self, batch: object, rows: int) -> int:
         """The first place at or after `rows` where the batch may be cut; its length if none."""
         if isinstance(batch, Batch):
             return batch.ceiling(rows)

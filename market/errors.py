@@ -6,10 +6,11 @@ MarketError
 ├── BadInstrument (ValueError)    a definition that cannot be
 ├── BadTopic (ValueError)         not `feed/instrument/kind`
 ├── BadTick                       theirs: a record that cannot be: NaN, a negative size, an unknown instrument
+├── UnknownInstrument             theirs: a message names an instrument that was never defined
 └── WireError                     theirs: not the wire protocol; carries the offset and the first bytes
     ├── FrameTooLong              a length beyond 64 KiB; a negative one reads as such
     ├── BadLength                 shorter than its header, or not a multiple of 8
-    ├── ForeignFrame              a version or kind that we do not speak
+    ├── ForeignFrame              a version, kind or flag that we do not speak
     ├── BadPayload                a frame whose content cannot be read
     └── SequenceGap               ticks are missing, or came twice
 """
@@ -58,11 +59,22 @@ class BadTick(MarketError):
         self.feed, self.row = feed, row
 
 
+class UnknownInstrument(MarketError):
+    """A message names an instrument that was never defined on its connection."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"instrument {name[:64]!r} was never defined")
+        self.name = name
+
+
 class WireError(MarketError):
-    """Bytes that are not the wire protocol. `offset` counts from the connection's first byte."""
+    """Bytes that are not the wire protocol. `offset` counts from the connection's first byte.
+
+    `head` are the first bytes of the frame or message, none where they might show a token.
+    """
 
     def __init__(self, offset: int, head: bytes, why: str) -> None:
-        super().__init__(f"at byte {offset}: {why}; the frame begins {head[:16].hex(' ')}")
+        super().__init__(f"at byte {offset}: {why}; it begins {head[:16].hex(' ') or '(not shown)'}")
         self.offset, self.head = offset, head[:16]
 
 
@@ -83,7 +95,7 @@ class BadLength(WireError):
 
 
 class ForeignFrame(WireError):
-    """A version or a kind of frame that we do not speak."""
+    """A version, a kind of frame or a flag that we do not speak."""
 
     def __init__(self, offset: int, head: bytes, kind: int, version: int) -> None:
         super().__init__(offset, head, f"a frame of kind {kind}, version {version}, which we do not speak")

@@ -159,10 +159,14 @@ class Live(msgspec.Struct, frozen=True, gc=False):
 
 
 class Skipped(msgspec.Struct, frozen=True, gc=False):
-    """Here `rows` ticks were dropped by a full mailbox. `books`: (feed, instrument) whose book lost rows."""
+    """Here `rows` ticks were dropped by a full mailbox or buffer. `books`: (feed, instrument) whose book lost rows.
+
+    `feed` is whose stream has the hole; empty where a mailbox dropped rows of whatever feeds.
+    """
 
     rows: int
     books: frozenset[tuple[str, str]] = frozenset()
+    feed: str = ""
 
 
 Data = Quote | Trade | BookUpdate | Bar

@@ -44,7 +44,7 @@ class TradingStatus(StrEnum):
     CLOSED = "closed"  # for good, or not yet open
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen
 class Instrument:
     """What is traded, as the exchange defines it.
 
@@ -54,10 +54,11 @@ class Instrument:
 
     name: str
     id: int = attrs.field(eq=False)
-    price_increment: Decimal
-    size_increment: Decimal
-    min_notional: Decimal = Decimal(0)
-    multiplier: Decimal = Decimal(1)
+    # Hashed by name alone: hashing Decimals takes ten times as long, and definitions of one name are few.
+    price_increment: Decimal = attrs.field(hash=False)
+    size_increment: Decimal = attrs.field(hash=False)
+    min_notional: Decimal = attrs.field(default=Decimal(0), hash=False)
+    multiplier: Decimal = attrs.field(default=Decimal(1), hash=False)
     status: TradingStatus = attrs.field(default=TradingStatus.TRADING, eq=False)
 
     def __attrs_post_init__(self) -> None:
@@ -66,10 +67,10 @@ class Instrument:
         if not 0 <= self.id < MOST_IDS:
             raise BadInstrument(f"{self.name}: an id is a number from 0 to {MOST_IDS - 1:,}; not {self.id!r}")
         for value in (self.price_increment, self.size_increment, self.multiplier):
-            if not value.is_finite() or value <= 0 or not -_DIGITS <= value.adjusted() <= _DIGITS:
-                raise BadInstrument(f"{self.name}: an increment or multiplier is a number above 0; not {value!r}")
-        if not self.min_notional.is_finite() or self.min_notional < 0 or self.min_notional.adjusted() > _DIGITS:
-            raise BadInstrument(f"{self.name}: a minimum notional is a number from 0 on; not {self.min_notional!r}")
+            if not _sensible(value) or value <= 0:
+                raise BadInstrument(f"{self.name}: an increment or multiplier is a number above 0; not {value!r:.60}")
+        if not _sensible(self.min_notional) or self.min_notional < 0:
+            raise BadInstrument(f"{self.name}: a minimum notional is a number from 0 on; not {self.min_notional!r:.60}")
 
     def price_increments(self, price: Number) -> int:
         """`price` as a number of price increments. Raises `OffIncrement`, `BadNumber`."""
@@ -106,6 +107,7 @@ class InstrumentIds:
     def __init__(self) -> None:
         self.by_id: dict[int, Instrument] = {}  # for reading
         self._by_definition: dict[Instrument, Instrument] = {}
+        self.end = 0  # all ids are below it
         self._next = 0
 
     def adopt(self, instrument: Instrument) -> Instrument:
@@ -116,7 +118,11 @@ class InstrumentIds:
         elif known.status is not instrument.status:
             known = attrs.evolve(known, status=instrument.status)
         self.by_id[known.id] = self._by_definition[known] = known
+        self.end = max(self.end, known.id + 1)
         return known
+
+    def __len__(self) -> int:
+        return len(self.by_id)
 
     def _free(self) -> int:
         while self._next in self.by_id:
@@ -127,6 +133,13 @@ class InstrumentIds:
 def plain(value: Decimal) -> str:
     """`value` without exponent and needless zeros: 0.01, 64000."""
     return f"{value.normalize():f}"
+
+
+def _sensible(value: Decimal) -> bool:
+    """Whether it is finite, and neither longer, greater nor smaller than arithmetic with it can bear."""
+    if not value.is_finite() or len(value.as_tuple().digits) > 2 * _DIGITS:
+        return False
+    return not value or -_DIGITS <= value.adjusted() <= _DIGITS
 
 
 def _count(what: str, value: Decimal, increment: Decimal) -> int:

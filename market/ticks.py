@@ -67,7 +67,7 @@ _TRADE, _QUOTE, _BOOK = int(TickKind.TRADE), int(TickKind.QUOTE), int(TickKind.B
 _BUY, _SELL = int(TickFlag.BUY), int(TickFlag.SELL)
 _LAST, _SNAPSHOT, _CROSSED = int(TickFlag.LAST), int(TickFlag.SNAPSHOT), int(TickFlag.CROSSED)
 _SIDES = (None, Side.BUY, Side.SELL, None)
-_ONES = np.ones(8_192)
+_PART_ROWS = 8_192  # as many are looked at one by one where one of them might be bad
 
 
 # --- events to ticks -----------------------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ def _levels(update: BookUpdate) -> list[Row]:
 
 def events(ticks: Ticks, instruments: Mapping[int, Instrument], feed: str) -> list[Data]:
     """The events that checked `ticks` of `feed` stand for; a run of book rows up to its LAST is one update."""
-    rows = RECORD.iter_unpack(ticks)
+    rows = _unpacked(ticks)
     kinds = ticks["kind"]
     if len(ticks) and (kinds == _TRADE).all():  # a loop for each kind alone is a quarter faster than one for all
         return [
@@ -135,6 +135,10 @@ def events(ticks: Ticks, instruments: Mapping[int, Instrument], feed: str) -> li
             for id, _, _, _, sequence, venue_ns, received_ns, a, b, c, d in rows
         ]
     return _mixed(rows, instruments, feed)
+
+
+def _unpacked(ticks: Ticks) -> Iterable[Row]:
+    return RECORD.iter_unpack(ticks.data)
 
 
 def _mixed(rows: Iterable[Row], instruments: Mapping[int, Instrument], feed: str) -> list[Data]:
@@ -166,28 +170,35 @@ def check(ticks: Ticks, feed: str) -> None:
     """Raise `BadTick`, which names the first row that cannot be: a value that is not finite, a negative size, a kind
     that there is not, a book row of no side."""
     if len(ticks) < VECTOR_ROWS:
-        for index, row in enumerate(RECORD.iter_unpack(ticks)):
+        for index, row in enumerate(_unpacked(ticks)):
             _check(row, index, feed)
         return
-    for start in range(0, len(ticks), len(_ONES)):
-        if not _plausible(part := ticks[start : start + len(_ONES)]):
-            for index, row in enumerate(RECORD.iter_unpack(part), start):
+    for start in range(0, len(ticks), _PART_ROWS):
+        if not _plausible(part := ticks[start : start + _PART_ROWS]):
+            for index, row in enumerate(_unpacked(part), start):
                 _check(row, index, feed)
 
 
 def _plausible(ticks: Ticks) -> bool:
-    values = ticks.view("<f8").reshape(-1, 8)[:, 4:]
-    with np.errstate(all="ignore"):  # of values that the slow way will name
-        # NaN and infinity survive a sum; through BLAS it costs 3 ns a tick, numpy's own 10, `isfinite` 12.
-        total = float((_ONES[: len(ticks)] @ values).sum())
-        smallest = float(np.minimum(ticks["b"], ticks["d"]).min())
-    kinds = np.ascontiguousarray(ticks["kind"])
-    if not (isfinite(total) and smallest >= 0 and kinds.min() >= _TRADE and kinds.max() <= _BOOK):
+    """Whether nothing needs a closer look. In the cheapest form: 7 ns a tick, books 11."""
+    a, b, c, d = ticks["a"], ticks["b"], ticks["c"], ticks["d"]
+    with np.errstate(all="ignore"):
+        # NaN and infinity survive any sum of products; this takes 2 ns a tick, `sum` 10, `isfinite` 11.
+        total = np.dot(a, b) + np.dot(c, d)
+    if not isfinite(total):
         return False
-    return kinds.max() < _BOOK or bool(_SIDED[ticks["flags"][kinds == _BOOK] & 3].all())
+    if np.minimum.reduce(np.minimum(b, d)) < 0:
+        return False
+    kinds = ticks["kind"].tobytes()
+    if kinds.translate(None, _KINDS):  # what is left without the kinds that there are
+        return False
+    if _BOOK not in kinds:
+        return True
+    return not ticks["flags"][np.frombuffer(kinds, np.uint8) == _BOOK].tobytes().translate(None, _SIDED)
 
 
-_SIDED = np.array([False, True, True, False])
+_KINDS = bytes(TickKind)
+_SIDED = bytes(flags for flags in range(256) if flags & 3 in (_BUY, _SELL))
 
 
 def _check(row: Row, index: int, feed: str) -> None:
@@ -208,6 +219,7 @@ class IdTable:
     def __init__(self) -> None:
         self._ours = np.full(1, -1, np.int32)  # the last entry stands for all ids beyond
         self.identical = True
+        self._dense = 0  # their ids below this are all defined
 
     def define(self, theirs: int, ours: int) -> None:
         """The sender's `theirs` is our `ours` from now on. Both are below 1,048,576."""
@@ -219,11 +231,15 @@ class IdTable:
             self._ours = grown
         self._ours[theirs] = ours
         self.identical = self.identical and theirs == ours
+        while self._ours[self._dense] >= 0:
+            self._dense += 1
 
     def translate(self, ticks: Ticks, feed: str) -> None:
         """Write our ids into `ticks`, which must be writable unless `identical`. Raises `BadTick`."""
+        if self.identical and len(ticks) and ticks["instrument"].max() < self._dense:
+            return
         ours = self._ours.take(ticks["instrument"], mode="clip")
-        if ours.min() < 0:
+        if ours.min(initial=0) < 0:
             index = int((ours < 0).argmax())
             raise BadTick(feed, index, f"instrument {ticks['instrument'][index]} was never defined")
         if not self.identical:

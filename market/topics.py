@@ -49,6 +49,10 @@ class Topic:
             _pattern(self.instrument).fullmatch(instrument) and _pattern(self.kind).fullmatch(kind)
         )
 
+    def matches_kind(self, kind: str) -> bool:
+        """Whether this selects anything of that kind."""
+        return bool(_pattern(self.kind).fullmatch(kind))
+
     def of_feed(self, feed: str) -> bool:
         """Whether this selects anything of that feed."""
         return bool(_pattern(self.feed).fullmatch(feed))

@@ -1,180 +1,237 @@
-"""The wire protocol, sans I/O: bytes to messages and back, however the network cuts them.
+"""The wire protocol, sans I/O: bytes to messages and back, however the network cuts them. See docs/wire-protocol.md.
 
 Little-endian frames of 16 to 65,536 bytes, a multiple of 8, begin with
 
     length u4 (header included), kind u1, version u1, flags u2 (0), sequence u8
 
-`sequence` is the ordinal, on this connection and in this direction, of the next tick: of a TICKS frame's first one.
-TICKS carries n records of 64 bytes; every other frame one JSON object, padded with spaces.
-The client says HELLO and SUBSCRIBE; the server HELLO, INSTRUMENTS (before any tick that uses them), SUBSCRIBED, TICKS
-as they come, HEARTBEAT when it has nothing to say, and END before it closes.
+`sequence` is an ordinal on this connection and in this direction, from 0 on: of a TICKS frame's first tick, in every
+other frame of the next tick. SKIPPED advances it by its count: rows + skipped == ordinal, at every frame.
+TICKS carries n >= 1 records of 64 bytes; every other frame one JSON object (`messages`), padded with spaces. A book
+update may span TICKS frames: it ends with the row that has LAST.
 """
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from enum import IntEnum
-from typing import Any
 
-import attrs
 import msgspec
+import numpy as np
 
+from . import messages
 from .errors import BadLength, BadPayload, ForeignFrame, FrameTooLong, SequenceGap
-from .instruments import Instrument
-from .ticks import RECORD
+from .messages import (
+    VERSION as VERSION,
+    End as End,
+    FeedMark as FeedMark,
+    GapMark as GapMark,
+    Heartbeat as Heartbeat,
+    Hello as Hello,
+    InstrumentMark as InstrumentMark,
+    Instruments as Instruments,
+    LiveMark as LiveMark,
+    Refusal as Refusal,
+    Refused as Refused,
+    Skipped as Skipped,
+    SnapshotBegin as SnapshotBegin,
+    SnapshotEnd as SnapshotEnd,
+    StaleMark as StaleMark,
+    Subscribe as Subscribe,
+    Subscribed as Subscribed,
+    Unsubscribe as Unsubscribe,
+)
+from .strict_json import Strict
+from .ticks import OPAQUE, RECORD, TICK, Ticks
 
-VERSION = 1
 HEADER = struct.Struct("<IBBHQ")
 MOST_BYTES = 65_536
 MOST_ROWS = (MOST_BYTES - HEADER.size) // RECORD.size
-_DEFINITIONS_A_FRAME = 256  # each of at most about 200 bytes
+HEARTBEAT_S = 1.0  # a side that had nothing to say for so long says HEARTBEAT
+SILENCE_S = 2.0  # a side that heard nothing for so long has lost the other
+_DEFINITIONS_A_FRAME = 128  # each of at most about 400 bytes
+_BOOKS_A_FRAME = 400  # each of at most 120 bytes
 
 
 class FrameKind(IntEnum):
     """What a frame is. The numbers are the protocol's: they never change, gaps are kept for kinds to come."""
 
     HELLO = 1
-    SUBSCRIBE = 2
-    SUBSCRIBED = 3
-    INSTRUMENTS = 5
-    TICKS = 8
-    HEARTBEAT = 10
-    END = 11
+    REFUSED = 2
+    END = 3
+    HEARTBEAT = 4
+    SUBSCRIBE = 8
+    UNSUBSCRIBE = 9
+    SUBSCRIBED = 10
+    INSTRUMENTS = 16
+    SNAPSHOT_BEGIN = 17
+    SNAPSHOT_END = 18
+    TICKS = 19
+    SKIPPED = 20
+    STATUS = 21
 
 
-class Hello(msgspec.Struct, frozen=True):
-    """The first word of either side. A client's session is 0; a server's is new each time it starts."""
+class TickRows(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """The ticks of one TICKS frame, or of several: an array of `TICK`, valid as long as it is kept.
 
-    session: int
-    version: int = VERSION
-    token: str = ""
+    Of one frame it is a view of the bytes that were read, writable where these are.
+    """
 
-
-class Subscribe(msgspec.Struct, frozen=True):
-    """All topics the client wants, in place of those it wanted before."""
-
-    topics: tuple[str, ...]
+    ticks: Ticks
 
 
-class Subscribed(msgspec.Struct, frozen=True):
-    """The subscription stands: what comes next belongs to it."""
+Message = (
+    Hello
+    | Refused
+    | End
+    | Heartbeat
+    | Subscribe
+    | Unsubscribe
+    | Subscribed
+    | Instruments
+    | SnapshotBegin
+    | SnapshotEnd
+    | TickRows
+    | Skipped
+    | messages.Mark
+)
 
-    topics: tuple[str, ...]
-
-
-class Instruments(msgspec.Struct, frozen=True):
-    """Definitions, valid on this connection."""
-
-    instruments: tuple[Instrument, ...]
-
-
-class Heartbeat(msgspec.Struct, frozen=True):
-    """Nothing happened, and the connection is alive."""
-
-
-class End(msgspec.Struct, frozen=True):
-    """The last word, and why."""
-
-    reason: str
-
-
-@attrs.frozen
-class TickRows:
-    """The records of one TICKS frame: n x 64 bytes, valid as long as the bytes that were read."""
-
-    records: memoryview
-
-
-Message = Hello | Subscribe | Subscribed | Instruments | Heartbeat | End | TickRows
-
-_KINDS: dict[type[msgspec.Struct], FrameKind] = {
+_KINDS: dict[type[messages.Message], FrameKind] = {
     Hello: FrameKind.HELLO,
+    Refused: FrameKind.REFUSED,
+    End: FrameKind.END,
+    Heartbeat: FrameKind.HEARTBEAT,
     Subscribe: FrameKind.SUBSCRIBE,
+    Unsubscribe: FrameKind.UNSUBSCRIBE,
     Subscribed: FrameKind.SUBSCRIBED,
     Instruments: FrameKind.INSTRUMENTS,
-    Heartbeat: FrameKind.HEARTBEAT,
-    End: FrameKind.END,
+    SnapshotBegin: FrameKind.SNAPSHOT_BEGIN,
+    SnapshotEnd: FrameKind.SNAPSHOT_END,
+    Skipped: FrameKind.SKIPPED,
+    **dict.fromkeys(messages.MARKS, FrameKind.STATUS),
 }
-_DECODERS: dict[int, msgspec.json.Decoder[Any]] = {
-    int(kind): msgspec.json.Decoder(type) for type, kind in _KINDS.items()
+_STRICT: dict[FrameKind, Strict[messages.Message]] = {
+    kind: Strict(*(type for type, its_kind in _KINDS.items() if its_kind is kind))
+    for kind in FrameKind
+    if kind is not FrameKind.TICKS
 }
-_KNOWN = frozenset(map(int, FrameKind))
-_TICKS = int(FrameKind.TICKS)
+
+# A header's first 8 bytes as one number: the length below, and above it kind, version and flags as one.
+_WORD = struct.Struct("<Q")
+_WORDS = struct.Struct("<QQ")  # that number, and the sequence
+_LENGTH = 0xFFFF_FFFF
+_KNOWN = {int(kind) | VERSION << 8: kind for kind in FrameKind}
+_TICKS = FrameKind.TICKS | VERSION << 8
+_HEADER_BYTES, _ROW_BYTES = HEADER.size, RECORD.size
+_U8 = np.dtype("<u8")
 
 
 class Framing:
-    """Cuts one direction of a connection into frames. Holds less than one frame, whatever a length field claims."""
+    """Cuts one direction of a connection into frames. Holds nothing: what is not whole stays with the connection."""
 
-    def __init__(self) -> None:
-        self._partial = bytearray()
-        self._needed = HEADER.size
-        self._offset = 0  # of the first byte not yet given away
+    most_bytes = MOST_BYTES
 
-    @property
-    def buffered(self) -> int:
-        """Bytes of a frame that is not complete yet."""
-        return len(self._partial)
+    def cut(self, data: memoryview, offset: int) -> tuple[list[memoryview], int, Exception | None]:
+        """The whole frames at the start of `data`, their bytes, and a `WireError` if what follows can be none.
 
-    def split(self, data: bytes) -> Iterator[memoryview]:
-        """The frames that `data` completes, header included. Raises `WireError`, after which the stream is lost."""
-        if self._partial:
-            self._partial += data
-            if len(self._partial) < self._needed:
-                return
-            data = bytes(self._partial)
-            self._partial.clear()
-        view, start, end = memoryview(data), 0, len(data)
-        while end - start >= HEADER.size:
-            length = self._length(view, start)
-            if end - start < length:
-                self._needed = length
+        TICKS frames of equal length in a row are one slice, for `Reader` to take apart at once. `offset`: of data[0] on
+        the connection.
+        """
+        frames, at, end = list[memoryview](), 0, len(data)
+        while end - at >= _HEADER_BYTES:
+            (word,) = _WORD.unpack_from(data, at)
+            length, rest = word & _LENGTH, word >> 32
+            if rest not in _KNOWN or length & 7 or not _HEADER_BYTES <= length <= MOST_BYTES:
+                return frames, at, _refusal(data, at, offset)
+            stop = at + length
+            if stop > end:
                 break
-            yield view[start : start + length]
-            start += length
-            self._offset += length
-        else:
-            self._needed = HEADER.size
-        self._partial += view[start:]
+            # One look at the next header: the search costs 3 us, for nothing where lengths alternate.
+            if rest == _TICKS and stop + length <= end and _WORD.unpack_from(data, stop)[0] == word:
+                stop = at + length * _equal(data, at, word, length)
+            frames.append(data[at:stop])
+            at = stop
+        return frames, at, None
 
-    def _length(self, view: memoryview, start: int) -> int:
-        length, kind, version, _, _ = HEADER.unpack_from(view, start)
-        head = bytes(view[start : start + HEADER.size])
-        if length > MOST_BYTES:
-            raise FrameTooLong(self._offset, head, length, MOST_BYTES)
-        if length < HEADER.size or length % 8:
-            raise BadLength(self._offset, head, length)
-        if version != VERSION or kind not in _KNOWN:
-            raise ForeignFrame(self._offset, head, kind, version)
-        return int(length)
+
+def _equal(data: memoryview, at: int, word: int, length: int) -> int:
+    """How many whole frames from `at` on begin with `word`."""
+    count = (len(data) - at) // length
+    different = np.ndarray((count,), _U8, data, at, (length,)) != word
+    first = int(different.argmax())
+    return first or count  # the frame at `at` itself does begin so
+
+
+def _refusal(data: memoryview, at: int, offset: int) -> Exception:
+    length, kind, version, _, _ = HEADER.unpack_from(data, at)
+    head = bytes(data[at : at + _HEADER_BYTES])
+    if length > MOST_BYTES:
+        return FrameTooLong(offset + at, head, length, MOST_BYTES)
+    if length < _HEADER_BYTES or length % 8:
+        return BadLength(offset + at, head, length)
+    return ForeignFrame(offset + at, head, kind, version)
 
 
 class Reader:
-    """What one side makes of the frames it gets: messages, their sequence checked."""
+    """What one side makes of the slices that `Framing` cut: messages, their sequence checked.
+
+    After an error the connection is of no more use.
+    """
 
     def __init__(self) -> None:
         self._offset = 0
         self._expected = 0
 
-    def read(self, frame: memoryview) -> Message:
-        """The message in `frame`. Raises `SequenceGap`, `BadPayload`."""
-        _, kind, _, _, sequence = HEADER.unpack_from(frame)
-        offset, self._offset = self._offset, self._offset + len(frame)
-        if sequence != self._expected:
-            raise SequenceGap(offset, bytes(frame[: HEADER.size]), self._expected, sequence)
-        payload = frame[HEADER.size :]
-        if kind != _TICKS:
-            return self._control(kind, payload, offset, frame)
-        rows, rest = divmod(len(payload), RECORD.size)
-        if rest:
-            raise BadPayload(offset, bytes(frame[:16]), f"TICKS of {len(payload)} bytes, not a multiple of 64")
-        self._expected += rows
-        return TickRows(payload)
+    @property
+    def sequence(self) -> int:
+        """The next tick's ordinal: all rows and all that were skipped so far."""
+        return self._expected
 
-    def _control(self, kind: int, payload: memoryview, offset: int, frame: memoryview) -> Message:
+    def read(self, frame: memoryview | bytes) -> Message:
+        """The message in `frame`, or all ticks of a run of frames. Raises `SequenceGap`, `BadPayload`."""
+        word, sequence = _WORDS.unpack_from(frame)
+        if sequence != self._expected:
+            raise SequenceGap(self._offset, _head(frame), self._expected, sequence)
+        if word >> 32 != _TICKS:
+            return self._control(_KNOWN[word >> 32], frame)
+        length = word & _LENGTH
+        rows, rest = divmod(length - _HEADER_BYTES, _ROW_BYTES)
+        if rest or not rows:
+            why = f"TICKS of {length - _HEADER_BYTES} bytes, not a multiple of 64" if rest else "TICKS of no tick"
+            raise BadPayload(self._offset, _head(frame), why)
+        if len(frame) == length:
+            ticks: Ticks = np.ndarray((rows,), TICK, frame, _HEADER_BYTES)
+        else:
+            ticks = self._run(frame, length, rows)
+        self._offset += len(frame)
+        self._expected += len(ticks)
+        return TickRows(ticks)
+
+    def _run(self, frames: memoryview | bytes, length: int, rows: int) -> Ticks:
+        count, first = len(frames) // length, self._expected
+        sequences = np.ndarray((count,), _U8, frames, 8, (length,))
+        expected = np.arange(first, first + count * rows, rows, dtype=_U8)
+        if sequences.tobytes() != expected.tobytes():  # 1 us; (a != b).any() takes 4
+            index = int((sequences != expected).argmax())
+            start = index * length
+            head = bytes(frames[start : start + _HEADER_BYTES])
+            raise SequenceGap(self._offset + start, head, int(expected[index]), int(sequences[index]))
+        records = np.ndarray((count, rows), OPAQUE, frames, _HEADER_BYTES, (length, _ROW_BYTES))
+        return np.ndarray((count * rows,), TICK, records.flatten())  # always a copy: in a row, and the receiver's own
+
+    def _control(self, kind: FrameKind, frame: memoryview | bytes) -> Message:
         try:
-            message: Message = _DECODERS[kind].decode(payload)
-        except (msgspec.DecodeError, RecursionError) as error:  # a ValidationError is a DecodeError
-            raise BadPayload(offset, bytes(frame[:16]), f"{FrameKind(kind).name}: {error}") from error
-        return message
+            message = _STRICT[kind].decode(bytes(frame[_HEADER_BYTES:]))
+        except ValueError as error:
+            raise BadPayload(self._offset, _head(frame), f"{kind.name}: {error}") from None  # see Strict.decode
+        if isinstance(message, Skipped):
+            self._expected += message.count
+            if self._expected > messages.MOST_WHOLE:
+                raise BadPayload(self._offset, _head(frame), f"SKIPPED takes the ordinal beyond {messages.MOST_WHOLE}")
+        self._offset += len(frame)
+        return message  # type: ignore[return-value]  # of the types in _KINDS, which are the union's
+
+
+def _head(frame: memoryview | bytes) -> bytes:
+    return bytes(frame[:_HEADER_BYTES])
 
 
 class Writer:
@@ -183,31 +240,52 @@ class Writer:
     def __init__(self) -> None:
         self._sequence = 0
 
+    @property
+    def sequence(self) -> int:
+        """The next tick's ordinal: all rows and all that were skipped so far."""
+        return self._sequence
+
     def write(self, message: Message) -> bytes:
-        """`message`, in as many frames as it takes."""
-        if isinstance(message, TickRows):
-            return b"".join(self._ticks(message.records))
-        if isinstance(message, Instruments):
-            return b"".join(self._control(part) for part in _parts(message))
-        return self._control(message)
+        """`message`, in as many frames as it takes. Raises `FrameTooLong` for a text that fits none."""
+        match message:
+            case TickRows():
+                return self.ticks(message.ticks)
+            case Skipped():
+                return self.skipped(message.count, message.books, message.feed)
+            case Instruments():
+                every = message.instruments
+                parts = [every[n : n + _DEFINITIONS_A_FRAME] for n in range(0, len(every), _DEFINITIONS_A_FRAME)]
+                return b"".join(self._control(Instruments(part)) for part in parts or [()])
+            case _:
+                return self._control(message)
 
-    def _ticks(self, records: memoryview) -> Iterable[bytes]:
-        for start in range(0, len(records), MOST_ROWS * RECORD.size):
-            part = records[start : start + MOST_ROWS * RECORD.size]
-            yield HEADER.pack(HEADER.size + len(part), FrameKind.TICKS, VERSION, 0, self._sequence) + part
-            self._sequence += len(part) // RECORD.size
+    def ticks(self, ticks: Ticks) -> bytes:
+        """`ticks` in frames of at most 64 KiB; none for none."""
+        data, frames = ticks.tobytes(), list[bytes]()
+        for start in range(0, len(data), MOST_ROWS * _ROW_BYTES):
+            part = data[start : start + MOST_ROWS * _ROW_BYTES]  # the same object where it is all
+            frames.append(_WORDS.pack(_HEADER_BYTES + len(part) | _TICKS << 32, self._sequence))
+            frames.append(part)
+            self._sequence += len(part) // _ROW_BYTES
+        return b"".join(frames)
 
-    def _control(self, message: msgspec.Struct) -> bytes:
+    def skipped(self, count: int, books: Iterable[tuple[str, str]] = (), feed: str = "") -> bytes:
+        """`count` ticks of `feed` are left out here; `books`: (feed, instrument) of those that lost levels.
+
+        More books than fit one frame follow in further frames of count 0.
+        """
+        every, frames = tuple(books), list[bytes]()
+        for start in range(0, max(len(every), 1), _BOOKS_A_FRAME):
+            frames.append(self._control(Skipped(count, every[start : start + _BOOKS_A_FRAME], feed)))
+            self._sequence += count
+            count = 0
+        return b"".join(frames)
+
+    def _control(self, message: messages.Message) -> bytes:
         payload = msgspec.json.encode(message)
         payload += b" " * (-len(payload) % 8)
-        length, kind = HEADER.size + len(payload), _KINDS[type(message)]
-        header = HEADER.pack(length, kind, VERSION, 0, self._sequence)
+        length, kind = _HEADER_BYTES + len(payload), _KINDS[type(message)]
+        header = HEADER.pack(min(length, _LENGTH), kind, VERSION, 0, self._sequence)
         if length > MOST_BYTES:
             raise FrameTooLong(0, header, length, MOST_BYTES)
         return header + payload
-
-
-def _parts(message: Instruments) -> Iterator[Instruments]:
-    every = message.instruments
-    for start in range(0, len(every), _DEFINITIONS_A_FRAME):
-        yield Instruments(every[start : start + _DEFINITIONS_A_FRAME])

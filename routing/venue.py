@@ -7,7 +7,18 @@ from typing import Any
 import attrs
 
 from ticktree.actors import Actor, ActorRef
-from ticktree.market import FeedStatus, Quote, Trade
+from ticktree.market import (
+    Bar,
+    BookUpdate,
+    FeedStatus,
+    Gap,
+    InstrumentStatus,
+    Live,
+    Quote,
+    Skipped,
+    Stale,
+    Trade,
+)
 
 from .errors import UnknownMessage
 from .orders import ExecutionReport, Leg
@@ -69,7 +80,17 @@ class Venue(Actor[Any]):
                 self.query(leg, reports)
             case Quote():
                 self.on_quote(message)
-            case Trade() | FeedStatus():
+            case (
+                Trade()
+                | BookUpdate()
+                | Bar()
+                | FeedStatus()
+                | InstrumentStatus()
+                | Gap()
+                | Stale()
+                | Live()
+                | Skipped()
+            ):
                 pass
             case _:  # refs found by path take anything
                 raise UnknownMessage(self.path, message)

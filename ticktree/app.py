@@ -25,10 +25,11 @@ from ticktree.actors import (
 )
 from ticktree.distribution import Hub
 from ticktree.feeds import FeedAccount, Market, SimulatedExchange, SimulatedFeed, Source
-from ticktree.market import EventKind, Topic, latest_quote
+from ticktree.market import EventKind, Topic, batch_rows, latest_quote
 from ticktree.routing import Desk, Policy, Portfolio, Router, Timeout
 from ticktree.routing.venues.simulated import SimulatedVenue
 from ticktree.strategies import Strategy
+from ticktree.strategies.strategy import ROWS_AT_ONCE
 
 from . import console
 
@@ -43,7 +44,7 @@ class FeedPart:
 
     name: str
     market: Market = attrs.field(factory=Market)
-    kinds: tuple[EventKind, ...] = tuple(EventKind)
+    kinds: tuple[EventKind, ...] = (EventKind.QUOTE, EventKind.TRADE, EventKind.BOOK, EventKind.STATUS)
 
 
 @attrs.frozen
@@ -72,6 +73,7 @@ class StrategyPart:
     topics: tuple[Topic, ...]
     router: str
     mailbox: Mailbox
+    columns: bool = False  # whether it takes whole batches
 
 
 @attrs.frozen
@@ -113,7 +115,7 @@ class App:
 def strategy_part(strategy: type[Strategy], router: str = "default") -> StrategyPart:
     """What a strategy's class declares. Raises `BadTopic`."""
     topics = tuple(map(Topic.parse, strategy.topics))
-    return StrategyPart(strategy.__name__.lower(), strategy, topics, router, strategy.mailbox)
+    return StrategyPart(strategy.__name__.lower(), strategy, topics, router, strategy.mailbox, strategy.takes_columns())
 
 
 def _check_class(given: object) -> None:
@@ -138,12 +140,20 @@ class Subscriber(Actor[None]):
     Subscriptions belong to places, so one that restarts keeps its own.
     """
 
-    def __init__(self, hub: Hub, wanted: dict[str, tuple[Topic, ...]]) -> None:
+    def __init__(self, hub: Hub, wanted: "dict[str, Wanted]") -> None:
         self._hub, self._wanted = hub, wanted
 
     def on_start(self) -> None:
-        for path, topics in self._wanted.items():
-            self._hub.subscribe(self.find(path), topics)
+        for path, wanted in self._wanted.items():
+            self._hub.subscribe(self.find(path), wanted.topics, wanted.most_rows)
+
+
+@attrs.frozen
+class Wanted:
+    """What one subscriber is to get, and in pieces of how many rows."""
+
+    topics: tuple[Topic, ...]
+    most_rows: int | None = ROWS_AT_ONCE
 
 
 @attrs.frozen
@@ -158,16 +168,19 @@ class Assembly:
 
 FEW = Mailbox(1_024, Fail())
 ORDERS = Mailbox(4_096, Block())
-PRICES = Mailbox(65_536, Conflate(latest_quote, otherwise=DropOldest()))
+PRICES = Mailbox(65_536, Conflate(latest_quote, otherwise=DropOldest()), batch_rows)
 
 
 def assemble(app: App) -> Assembly:
     """Make what `app` describes. Nothing runs yet."""
     hub, portfolio = Hub(), Portfolio(_epoch())
     accounts = {feed.name: FeedAccount() for feed in app.feeds}
-    wanted: dict[str, tuple[Topic, ...]] = {}
-    wanted |= {f"venues/{venue.name}": (Topic(venue.prices, "*", EventKind.QUOTE),) for venue in app.venues}
-    wanted |= {f"strategies/{strategy.name}": strategy.topics for strategy in app.strategies}
+    wanted: dict[str, Wanted] = {}
+    wanted |= {f"venues/{venue.name}": Wanted((Topic(venue.prices, "*", EventKind.QUOTE),)) for venue in app.venues}
+    wanted |= {
+        f"strategies/{strategy.name}": Wanted(strategy.topics, None if strategy.columns else ROWS_AT_ONCE)
+        for strategy in app.strategies
+    }
     groups = (
         _group("venues", [_venue(venue, portfolio) for venue in app.venues]),
         _group("routers", [_router(router, app, portfolio) for router in app.routers]),
@@ -207,7 +220,7 @@ def _strategy(part: StrategyPart, portfolio: Portfolio) -> ChildSpec:
 def _feed(part: FeedPart, hub: Hub, account: FeedAccount) -> list[ChildSpec]:
     instruments = [instrument.name for instrument in part.market.instruments]
     topics = tuple(Topic(part.name, instrument, kind) for instrument in instruments for kind in part.kinds)
-    source = Source(part.name, topics, hub, account)
+    source = Source(part.name, topics, hub, hub.ids, account)
     exchange = f"{part.name}-exchange"
     return [
         ChildSpec(exchange, lambda: SimulatedExchange(part.name, part.market), FEW),

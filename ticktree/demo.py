@@ -6,10 +6,10 @@ from typing import Any
 
 import attrs
 
-from ticktree.actors import Actor, ChildSpec, Down, DropOldest, Mailbox, System
+from ticktree.actors import Actor, ChildSpec, Conflate, Down, DropOldest, Mailbox, System
 from ticktree.distribution import Hub
 from ticktree.feeds import Market
-from ticktree.market import FeedState, FeedStatus, Quote, Topic, Trade
+from ticktree.market import FeedState, FeedStatus, Quote, Topic, latest_quote
 from ticktree.strategies import Momentum
 
 from . import console
@@ -61,7 +61,7 @@ class Narrator(Actor[Any]):
             case Finish():
                 log.info("that was the demo: stopping as Ctrl-C would")
                 self._system().begin_stop()
-            case Trade() | _:
+            case _:
                 pass
 
     def _first_quote(self, quote: Quote) -> None:
@@ -86,7 +86,9 @@ def play(for_s: float, seed: int, loop: str = "uvloop") -> int:
     app = attrs.evolve(App.simulated(Momentum), feeds=(FeedPart("simulated", Market(seed=seed)),))
     assembly = assemble(app)
     audience = ChildSpec(
-        "narrator", lambda: Narrator(assembly.hub, lambda: system, for_s), Mailbox(4_096, DropOldest())
+        "narrator",
+        lambda: Narrator(assembly.hub, lambda: system, for_s),
+        Mailbox(4_096, Conflate(latest_quote, otherwise=DropOldest())),
     )
     system = System(attrs.evolve(assembly.tree, children=(*assembly.tree.children, audience)))
     report = run_assembly(assembly, system, loop)

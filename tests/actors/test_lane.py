@@ -397,6 +397,60 @@ async def test_closing_answers_who_waits() -> None:
     assert lane.queued() == ["queued"]
 
 
+async def test_enter_answers_at_once_or_with_a_future_of_the_answer() -> None:
+    lane = Lane(Block(), capacity=2)
+    assert lane.lane.enter("a", 2) is ACCEPTED
+    first, second, mark = (lane.lane.enter(name, weight) for name, weight in (("b", 2), ("c", 1), ("gap", 0)))
+    assert isinstance(first, asyncio.Future)
+    assert isinstance(second, asyncio.Future)
+    assert isinstance(mark, asyncio.Future)
+    assert (lane.lane.figures().refused, lane.queued()) == (0, ["a"])
+    lane.take()
+    lane.lane.serve_waiting()
+    assert (first.result(), second.done(), mark.done(), lane.queued()) == (ACCEPTED, False, False, ["b"])
+    lane.lane.close()
+    assert (second.result(), mark.result(), lane.lane.figures().refused) == (CLOSED, CLOSED, 1)
+    assert lane.lane.enter("d") is CLOSED
+
+
+async def test_enter_keeps_its_turn_among_puts() -> None:
+    lane = Lane(Block(), capacity=1)
+    lane.tell("queued")
+    put = asyncio.ensure_future(lane.lane.put("put"))
+    await settle()
+    entered = lane.lane.enter("entered")
+    assert isinstance(entered, asyncio.Future)
+    for name, done in (("put", False), ("entered", True)):
+        lane.take()
+        lane.lane.serve_waiting()
+        assert (lane.queued(), entered.done()) == ([name], done)
+    assert await put is ACCEPTED
+
+
+async def test_enter_waits_only_where_the_policy_blocks() -> None:
+    lane = Lane(DropNewest(), capacity=1)
+    assert [lane.lane.enter(n) for n in range(2)] == [ACCEPTED, DROPPED]
+    lane = Lane(Fail(), capacity=1)
+    lane.tell("a")
+    with pytest.raises(MailboxFull):
+        lane.lane.enter("b")
+    lane = Lane(Conflate(Latest(), otherwise=Block()), capacity=1)
+    assert [lane.lane.enter(m) for m in ("a:1", "a:2")] == [ACCEPTED, CONFLATED]
+    waits = lane.lane.enter("b:1")
+    assert isinstance(waits, asyncio.Future)
+    lane.lane.close()
+    assert waits.result() is CLOSED
+
+
+async def test_enter_refuses_what_can_never_fit_and_what_is_no_weight() -> None:
+    lane = Lane(Block(), capacity=3)
+    with pytest.raises(TooHeavy):
+        lane.lane.enter("heavy", 4)
+    with pytest.raises(Misuse, match="a number of ticks"):
+        lane.lane.enter("bad", -1)
+    assert (lane.lane.figures().received, lane.lane.figures().refused, len(lane.lane.waiting)) == (0, 0, 0)
+
+
 async def test_put_waits_only_where_the_policy_blocks() -> None:
     lane = Lane(DropNewest(), capacity=1)
     assert [await lane.lane.put(n) for n in range(2)] == [ACCEPTED, DROPPED]

@@ -349,6 +349,31 @@ async def test_put_waits_while_a_block_mailbox_is_full(clock: VirtualClock) -> N
         assert ref.stats().delivered == 5
 
 
+async def test_enter_never_waits_and_a_ref_says_whether_anybody_does(clock: VirtualClock) -> None:
+    async with running(awaiting("a", lambda actor, message: clock.sleep(1.0), Mailbox(2, Block()))) as system:
+        ref: ActorRef[Any] = system.ref("a")
+        assert (ref.enter("in hand", 2), ref.waits) == (Delivery.ACCEPTED, False)
+        await settle()
+        assert (ref.enter("queued", 2), ref.waits, ref.room) == (Delivery.ACCEPTED, False, 0)
+        waits = ref.enter("waits")
+        assert isinstance(waits, asyncio.Future)
+        assert ref.waits
+        await ref.drain(10.0)
+        assert (await waits, ref.waits) == (Delivery.ACCEPTED, False)
+        await ref.drain(10.0)
+        assert ref.stats().delivered == 5
+
+
+async def test_a_ref_knows_its_mailbox_and_its_room() -> None:
+    mailbox = Mailbox(3, DropNewest())
+    async with running(child("a", Actor, mailbox)) as system:
+        ref = system.ref("a")
+        assert ref.mailbox is mailbox
+        ref.tell("message", 2)
+        assert ref.room == 1
+    assert ref.room < 0
+
+
 async def test_offer_answers_in_ticks() -> None:
     async with running(child("a", Actor, Mailbox(3, DropNewest()))) as system:
         assert system.ref("a").offer("batch", 3) == Outcome(accepted=3)

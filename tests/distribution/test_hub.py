@@ -1,55 +1,620 @@
 """From topics to mailboxes."""
 
-from ticktree.actors import Actor, Block, ChildSpec, Fail, Mailbox, Supervisor, System
-from ticktree.distribution import Hub
-from ticktree.market import FeedState, FeedStatus, Topic
+import asyncio
+from typing import Any
 
-from ..market.samples import ETH, quote, trade
-from ..probe import Probe
+import pytest
 
-STATUS = FeedStatus("sim", FeedState.LOST, "cut", 0)
+from ticktree.actors import (
+    Actor,
+    Block,
+    ChildSpec,
+    Conflate,
+    Delivery,
+    DropNewest,
+    DropOldest,
+    Fail,
+    Mailbox,
+    Supervisor,
+    System,
+)
+from ticktree.actors.mailbox import Overflow
+from ticktree.distribution import BadSubscription, Hub, NoSuchFeed
+from ticktree.distribution.selection import Placed, Selection
+from ticktree.market import (
+    Batch,
+    BookUpdate,
+    Data,
+    FeedState,
+    FeedStatus,
+    Gap,
+    Instrument,
+    InstrumentIds,
+    InstrumentStatus,
+    Live,
+    Mark,
+    Skipped,
+    Stale,
+    TradingStatus,
+    batch_rows,
+    latest_quote,
+)
+
+from ..market.samples import BTC, ETH, IDS, quote, trade
+from .support import ROOM, FakePort, batch, flat, stage, topics, update
+
+LOST = FeedStatus("sim", FeedState.LOST, "cut", 0)
+LIVE = FeedStatus("sim", FeedState.LIVE, "data", 0)
+GAP = Gap("sim", BTC, "trade", 3, 5, 0)
+ALL = topics("*/*/*")
+CONFLATING = Mailbox(10_000, Conflate(latest_quote, otherwise=DropOldest()), batch_rows)
 
 
-async def test_each_subscriber_gets_what_its_topics_select() -> None:
-    btc, trades, other = Probe("btc"), Probe("trades"), Probe("other")
-    hub = Hub()
-    async with System(Supervisor((btc.spec, trades.spec, other.spec))) as system:
-        hub.subscribe(system.ref("btc"), [Topic.parse("*/BTC-USDT/quote"), Topic.parse("sim/BTC-*/quote")])
-        hub.subscribe(system.ref("trades"), [Topic.parse("sim/*/trade")])
-        hub.subscribe(system.ref("other"), [Topic.parse("elsewhere/*/*")])
-        hub.publish([quote(), trade(), quote(instrument=ETH), STATUS])
-    assert btc.rest() == [quote(), STATUS]  # once, although two of its topics select it
-    assert trades.rest() == [trade(), STATUS]
-    assert other.rest() == []
+def box(capacity: int, overflow: Overflow) -> Mailbox:
+    return Mailbox(capacity, overflow, batch_rows)
+
+
+# --- who gets what ---------------------------------------------------------------------------------------------------
+
+
+async def test_each_subscriber_gets_what_its_topics_select_once() -> None:
+    async with stage(btc=ROOM, trades=ROOM, other=ROOM) as s:
+        s.hub.subscribe(s.ref("btc"), topics("*/BTC-USDT/quote", "sim/BTC-*/quote"))
+        s.hub.subscribe(s.ref("trades"), topics("sim/*/trade"))
+        s.hub.subscribe(s.ref("other"), topics("elsewhere/*/*"))
+        s.hub.publish(batch(quote(), trade(), quote(instrument=ETH)))
+        s.hub.mark(LOST)
+        assert flat(await s.take("btc")) == [quote(), LOST]
+        assert flat(await s.take("trades")) == [trade(), LOST]
+        assert await s.take("other") == []
+
+
+@pytest.mark.parametrize("columns", [False, True])
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("*/*/*", [0, 1, 2, 3, 4]),
+        ("s*/B*-USDT/*", [0, 1, 3]),
+        ("sim/*/book", [3, 4]),
+        ("sim/ETH-USDT/*", [2, 4]),
+        ("*/*USDT/quote", [0, 2]),
+        ("other/*/*", []),
+        ("sim/*/bar", []),
+    ],
+)
+async def test_wildcards_select_in_columns_as_in_events(asked: str, expected: list[int], columns: bool) -> None:
+    eth = update((99.0, 1.0), (98.0, 2.0), instrument=ETH)
+    events: list[Data] = [quote(), trade(), quote(instrument=ETH), update((100.0, 1.0), asks=((101.0, 0.0),)), eth]
+    async with stage(a=ROOM) as s:
+        s.hub.attach(FakePort())
+        s.hub.subscribe(s.ref("a"), topics(asked))
+        s.hub.publish(batch(*events, columns=columns))
+        assert flat(await s.take("a")) == [events[index] for index in expected]
+
+
+async def test_a_batch_of_which_everything_is_wanted_goes_whole_to_everyone() -> None:
+    async with stage(a=ROOM, b=ROOM, c=ROOM) as s:
+        s.hub.attach(FakePort(offered=("sim/BTC-USDT/quote", "sim/BTC-USDT/trade", "sim/BTC-USDT/status")))
+        s.hub.subscribe(s.ref("a"), ALL)
+        s.hub.subscribe(s.ref("b"), topics("sim/BTC-USDT/quote", "sim/BTC-USDT/trade"))
+        s.hub.subscribe(s.ref("c"), topics("sim/*/quote"))
+        whole, quotes = batch(quote(), trade(), columns=True), batch(quote(), columns=True)
+        s.hub.publish(whole)
+        s.hub.publish(quotes)
+        assert await s.take("a") == [whole, quotes]
+        assert await s.take("b") == [whole, quotes]
+        subset, all_of_it = await s.take("c")
+        assert (len(subset), all_of_it) == (1, quotes)
+
+
+async def test_picked_rows_are_read_only_and_do_not_hold_the_batch() -> None:
+    async with stage(a=ROOM) as s:
+        s.hub.subscribe(s.ref("a"), topics("sim/*/quote"))
+        whole = batch(quote(), trade(), columns=True)
+        s.hub.publish(whole)
+        (picked,) = await s.take("a")
+        assert (picked.columnar, picked.ticks.flags.writeable, len(picked)) == (True, False, 1)
+        assert picked.ticks.base is not whole.ticks
+
+
+async def test_equal_selections_are_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    picks, pick = list[Selection](), Selection.pick
+
+    def counted(self: Selection, placed: Placed) -> Batch | None:
+        picks.append(self)
+        return pick(self, placed)
+
+    monkeypatch.setattr(Selection, "pick", counted)
+    async with stage(a=ROOM, b=ROOM, c=CONFLATING, d=ROOM) as s:
+        for name, most_rows in (("a", None), ("b", 2), ("c", 1)):
+            s.hub.subscribe(s.ref(name), topics("sim/*/quote", "sim/*/bar"), most_rows)
+        s.hub.subscribe(s.ref("d"), topics("sim/*/trade"))
+        s.hub.publish(batch(quote(), trade(), columns=True))
+        assert len(picks) == 2
+        (a,), (b,) = await s.take("a"), await s.take("b")
+        assert a is b
+
+
+async def test_batches_come_in_pieces_of_at_most_so_many_rows_and_no_update_is_torn() -> None:
+    events: list[Data] = [trade(), update((1.0, 1.0), (2.0, 2.0), (3.0, 3.0)), trade(), trade(), trade()]
+    for columns in (False, True):
+        async with stage(a=ROOM, blocking=box(100, Block())) as s:
+            s.hub.subscribe(s.ref("a"), ALL, most_rows=2)
+            s.hub.subscribe(s.ref("blocking"), ALL, most_rows=2, pauses_feed=True)
+            s.hub.publish(batch(*events, columns=columns))
+            for name in ("a", "blocking"):
+                pieces = await s.take(name)
+                assert [len(piece) for piece in pieces] == [1, 3, 2, 1]
+                assert flat(pieces) == events
+
+
+async def test_ids_that_come_to_be_known_between_batches() -> None:
+    ids = InstrumentIds()
+    async with stage(ids=ids, a=ROOM, keep=["sim/*/quote"], late=ROOM) as s:
+        s.hub.attach(FakePort())
+        s.hub.subscribe(s.ref("a"), topics("sim/X*/quote"))
+        wanted: list[Any] = []
+        for number, id in enumerate((7, 7, 0, 70_000, 3)):  # the second 7 is taken: it gets another one
+            made = Instrument(f"X{number}-USD", id, BTC.price_increment, BTC.size_increment)
+            other = Instrument(f"Y{number}-USD", id, BTC.price_increment, BTC.size_increment)
+            known = [quote(instrument=ids.adopt(instrument)) for instrument in (made, other)]
+            s.hub.publish(batch(*known, columns=True, ids=ids))
+            wanted.append(known[0])
+        assert flat(await s.take("a")) == wanted
+        s.hub.subscribe(s.ref("late"), topics("sim/X*/*"))
+        assert flat(await s.take("late")) == wanted
 
 
 async def test_a_new_subscription_takes_the_place_of_the_old_one() -> None:
-    probe, hub = Probe(), Hub()
-    async with System(Supervisor((probe.spec,))) as system:
-        ref = system.ref("probe")
-        hub.subscribe(ref, [Topic.parse("*/*/quote")])
-        hub.publish([quote()])
-        hub.subscribe(ref, [Topic.parse("*/*/trade")])
-        hub.publish([quote(), trade()])
-        hub.unsubscribe(ref)
-        hub.unsubscribe(ref)
-        hub.publish([trade()])
-    assert probe.rest() == [quote(), trade()]
+    async with stage(a=ROOM) as s:
+        s.hub.subscribe(s.ref("a"), topics("*/*/quote"))
+        s.hub.publish(batch(quote()))
+        s.hub.subscribe(s.ref("a"), topics("*/*/trade"))
+        s.hub.publish(batch(quote(), trade()))
+        s.hub.unsubscribe(s.ref("a"))
+        s.hub.unsubscribe(s.ref("a"))
+        s.hub.publish(batch(trade()))
+        assert flat(await s.take("a")) == [quote(), trade()]
+        assert s.hub.subscriptions() == ()
 
 
-class Idle(Actor[object]):
-    def on_message(self, message: object) -> None:
-        pass
+async def test_a_feed_that_never_attached_is_distributed_all_the_same() -> None:
+    async with stage(a=ROOM, late=ROOM) as s:
+        s.hub.subscribe(s.ref("a"), ALL)
+        s.hub.publish(batch(quote(feed="ghost")))
+        s.hub.subscribe(s.ref("late"), ALL)
+        assert flat(await s.take("a")) == [quote(feed="ghost")]
+        assert await s.take("late") == []
 
 
-async def test_a_mailbox_that_refuses_is_counted_and_costs_the_others_nothing() -> None:
-    probe, hub = Probe(), Hub()
-    full = (ChildSpec("failing", Idle, Mailbox(1, Fail())), ChildSpec("blocking", Idle, Mailbox(1, Block())))
-    async with System(Supervisor((*full, probe.spec))) as system:
-        for id in ("failing", "blocking", "probe"):
-            hub.subscribe(system.ref(id), [Topic.parse("*/*/*")])
-        hub.publish([quote(), quote(), trade()])
-        assert [subscription.refused for subscription in hub.subscriptions()] == [2, 2, 0]
-    hub.publish([quote()])  # nobody lives there any more
-    assert [subscription.refused for subscription in hub.subscriptions()] == [3, 3, 1]
-    assert len(probe.rest()) == 3
+async def test_an_empty_batch_reaches_nobody() -> None:
+    async with stage(a=ROOM) as s:
+        s.hub.attach(FakePort())
+        s.hub.subscribe(s.ref("a"), ALL)
+        s.hub.publish(Batch("sim", IDS, events=[]))
+        assert await s.take("a") == []
+
+
+async def test_a_feed_that_begins_anew_with_other_topics_is_selected_anew() -> None:
+    async with stage(a=ROOM) as s:
+        s.hub.attach(FakePort(offered=("sim/BTC-USDT/*",)))
+        s.hub.subscribe(s.ref("a"), topics("sim/BTC-USDT/*"))
+        s.hub.publish(batch(quote()))
+        s.hub.attach(FakePort(offered=("sim/*/*",)))
+        s.hub.publish(batch(quote(instrument=ETH), trade()))
+        assert flat(await s.take("a")) == [quote(), trade()]
+
+
+# --- single events ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("columns", [False, True])
+async def test_a_mailbox_that_conflates_gets_single_events_and_keeps_the_latest_quote(columns: bool) -> None:
+    async with stage(a=CONFLATING) as s:
+        s.hub.subscribe(s.ref("a"), ALL)
+        s.hub.publish(batch(quote(1.0, 2.0), quote(5.0, 6.0, ETH), trade(), quote(2.0, 3.0), columns=columns))
+        s.hub.publish(batch(quote(1.5, 2.5, feed="other"), quote(3.0, 4.0, feed="other"), columns=columns))
+        s.hub.publish(batch(quote(3.0, 4.0), update((9.0, 1.0)), columns=columns))
+        stats = s.ref("a").stats()
+        assert (stats.received, stats.conflated, stats.queued) == (8, 3, 5)
+        assert await s.take("a") == [
+            quote(3.0, 4.0),
+            quote(5.0, 6.0, ETH),
+            trade(),
+            quote(3.0, 4.0, feed="other"),
+            update((9.0, 1.0)),
+        ]
+
+
+async def test_quotes_do_not_conflate_across_a_mark() -> None:
+    async with stage(a=CONFLATING) as s:
+        s.hub.subscribe(s.ref("a"), ALL)
+        s.hub.publish(batch(quote(1.0, 2.0)))
+        s.hub.mark(LOST)
+        s.hub.mark(LIVE)
+        s.hub.publish(batch(quote(2.0, 3.0), quote(3.0, 4.0), columns=True))
+        assert await s.take("a") == [quote(1.0, 2.0), LOST, LIVE, quote(3.0, 4.0)]
+
+
+# --- marks -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("columns", [False, True])
+async def test_marks_stand_in_their_place_for_every_kind_of_subscriber(columns: bool) -> None:
+    boxes = {"whole": ROOM, "pieces": ROOM, "single": CONFLATING, "blocking": box(2, Block()), "fail": box(99, Fail())}
+    async with stage(boxes) as s:
+        for name in boxes:
+            most_rows = 1 if name == "pieces" else None
+            s.hub.subscribe(s.ref(name), ALL, most_rows, pauses_feed=name == "blocking")
+        expected: list[Any] = []
+        for number in range(4):
+            events = trade(number), trade(number + 0.5)
+            s.hub.publish(batch(*events, columns=columns))
+            mark = Gap("sim", BTC, "trade", number, number + 1, 0)
+            s.hub.mark(mark)
+            expected += [*events, mark]
+        for name in boxes:
+            assert flat(await s.take(name)) == expected, name
+
+
+@pytest.mark.parametrize(
+    ("mark", "asked", "hears"),
+    [
+        (LOST, "sim/ETH-USDT/bar", True),
+        (LOST, "other/*/*", False),
+        (GAP, "sim/BTC-USDT/trade", True),
+        (GAP, "sim/BTC-USDT/quote", False),
+        (GAP, "sim/ETH-USDT/trade", False),
+        (Gap("sim", BTC, "of-no-kind-we-know", 1, 2, 0), "sim/BTC-USDT/*", True),
+        (Stale("sim", BTC, "silent", 0), "sim/BTC-USDT/book", True),
+        (Live("sim", BTC, 0), "sim/ETH-USDT/book", False),
+        (InstrumentStatus("sim", BTC, TradingStatus.HALTED, 0, 0), "*/*/status", True),
+        (InstrumentStatus("sim", BTC, TradingStatus.HALTED, 0, 0), "sim/BTC-*/trade", True),
+        (Skipped(4, frozenset(), "sim"), "sim/BTC-USDT/trade", True),
+    ],
+)
+async def test_a_mark_reaches_those_whom_it_concerns(mark: Mark, asked: str, hears: bool) -> None:
+    async with stage(a=ROOM) as s:
+        s.hub.subscribe(s.ref("a"), topics(asked))
+        s.hub.mark(mark)
+        assert await s.take("a") == ([mark] if hears else [])
+
+
+# --- what a mailbox refuses ------------------------------------------------------------------------------------------
+
+
+async def test_what_a_mailbox_refuses_is_counted_and_costs_the_others_nothing() -> None:
+    boxes = {"fail": box(2, Fail()), "conflate": box(2, Conflate(latest_quote, otherwise=Fail())), "room": ROOM}
+    async with stage(boxes) as s:
+        taken = [s.hub.subscribe(s.ref(name), ALL) for name in boxes]
+        for n in range(4):
+            s.hub.publish(batch(trade(n), columns=True))
+        s.hub.publish(batch(update((1.0, 1.0)), columns=True))
+        assert [subscription.refused for subscription in taken] == [3, 3, 0]
+        for name in ("fail", "conflate"):
+            assert flat(await s.take(name)) == [trade(0), trade(1)]
+        assert len(flat(await s.take("room"))) == 5
+        s.hub.publish(batch(trade(9)))  # the hole is named, once, before what follows it
+        for name in ("fail", "conflate"):
+            assert flat(await s.take(name)) == [Skipped(3, frozenset({("sim", "BTC-USDT")})), trade(9)]
+    s.hub.publish(batch(quote(), quote()))  # nobody lives there any more
+    s.hub.mark(LOST)
+    assert [subscription.refused for subscription in taken] == [5, 5, 2]
+
+
+async def test_a_mark_follows_the_hole_that_came_before_it() -> None:
+    async with stage(a=box(1, Fail())) as s:
+        s.hub.subscribe(s.ref("a"), ALL)
+        s.hub.publish(batch(trade(1)))
+        s.hub.publish(batch(trade(2)))
+        s.hub.mark(GAP)
+        s.hub.publish(batch(trade(3)))
+        assert flat(await s.take("a")) == [trade(1), Skipped(1), GAP]
+
+
+async def test_a_slow_subscriber_costs_the_others_no_data() -> None:
+    slow = {"drops": box(3, DropOldest()), "keeps": box(3, DropNewest()), "fails": box(3, Fail())}
+    async with stage(slow, gated=tuple(slow), quick=ROOM) as s:
+        for name in (*slow, "quick"):
+            s.hub.subscribe(s.ref(name), ALL)
+        for n in range(50):
+            s.hub.publish(batch(trade(n), trade(n + 0.5)))
+            await asyncio.sleep(0)
+        await s.ref("quick").drain(5.0)
+        assert len(flat(s.look("quick"))) == 100
+        assert all(s.ref(name).stats().queued <= 3 for name in slow)
+
+
+@pytest.mark.parametrize("overflow", [Block(), Conflate(latest_quote, otherwise=Block())])
+async def test_a_mailbox_that_blocks_must_say_that_it_pauses_feeds(overflow: Overflow) -> None:
+    async with stage(a=box(10, overflow), b=ROOM) as s:
+        with pytest.raises(BadSubscription, match=r"a has a Block mailbox, .* say pauses_feed=True"):
+            s.hub.subscribe(s.ref("a"), ALL)
+        with pytest.raises(BadSubscription, match="b says pauses_feed, but its mailbox never blocks"):
+            s.hub.subscribe(s.ref("b"), ALL, pauses_feed=True)
+        assert s.hub.subscriptions() == ()
+
+
+async def test_a_bad_subscription_leaves_the_former_one_as_it_was() -> None:
+    async with stage(a=ROOM) as s:
+        former = s.hub.subscribe(s.ref("a"), ALL)
+        with pytest.raises(BadSubscription):
+            s.hub.subscribe(s.ref("a"), ALL, pauses_feed=True)
+        assert s.hub.subscriptions() == (former,)
+
+
+# --- late joiners ----------------------------------------------------------------------------------------------------
+
+
+async def test_who_comes_late_is_told_what_still_holds_the_books_and_the_kept_values_in_the_same_call() -> None:
+    async with stage(early=ROOM, late=ROOM, keep=["sim/*/quote"]) as s:
+        port = FakePort()
+        s.hub.attach(port)
+        s.hub.subscribe(s.ref("early"), ALL)
+        s.hub.mark(LIVE)
+        first = update((1.0, 1.0), snapshot=True)
+        port.follow(first)
+        s.hub.publish(batch(quote(1.0, 2.0), trade(), first))
+        s.hub.publish(batch(quote(3.0, 4.0)))
+        s.hub.subscribe(s.ref("late"), topics("sim/BTC-USDT/*"))
+        assert s.ref("late").stats().items == 2  # within `subscribe`, no turn later
+        s.hub.publish(batch(trade(7.0)))
+        assert flat(await s.take("late")) == [LIVE, quote(3.0, 4.0), first, trade(7.0)]
+        s.hub.subscribe(s.ref("late"), topics("sim/BTC-USDT/trade"))
+        assert flat(await s.take("late")) == [LIVE]
+
+
+async def test_what_is_known_comes_in_pieces_and_waits_like_everything_else() -> None:
+    async with stage(pieces=ROOM, single=CONFLATING, blocking=box(2, Block())) as s:
+        port = FakePort()
+        s.hub.attach(port)
+        books = [update((1.0, 1.0), (2.0, 2.0), snapshot=True, instrument=instrument) for instrument in (BTC, ETH)]
+        for book in books:
+            port.follow(book)
+        s.hub.subscribe(s.ref("pieces"), ALL, most_rows=2)
+        s.hub.subscribe(s.ref("single"), ALL)
+        blocking = s.hub.subscribe(s.ref("blocking"), ALL, pauses_feed=True)
+        assert (blocking.waiting, port.paused) == (2, True)
+        assert [len(piece) for piece in await s.take("pieces")] == [2, 2]
+        assert await s.take("single") == books
+        assert flat(await s.take("blocking")) == books
+        assert not port.paused
+
+
+async def test_resend_book_tells_it_anew_and_then_live() -> None:
+    async with stage(a=ROOM, nobody=ROOM, tiny=box(1, DropOldest())) as s:
+        port = FakePort()
+        s.hub.attach(port)
+        s.hub.subscribe(s.ref("a"), ALL)
+        book = update((1.0, 1.0), (2.0, 1.0), snapshot=True)
+        assert not s.hub.resend_book(s.ref("a"), "sim", "BTC-USDT")  # the feed has none
+        port.follow(book)
+        assert s.hub.resend_book(s.ref("a"), "sim", "BTC-USDT")
+        assert not s.hub.resend_book(s.ref("nobody"), "sim", "BTC-USDT")
+        s.hub.subscribe(s.ref("tiny"), topics("sim/*/trade"))
+        assert not s.hub.resend_book(s.ref("tiny"), "sim", "BTC-USDT")  # it would only be dropped, and asked for again
+        assert flat(await s.take("a")) == [book, Live("sim", BTC, 20)]
+        assert await s.take("tiny") == []
+
+
+async def test_a_feed_that_there_is_not_is_named_with_the_nearest_one() -> None:
+    async with stage(a=ROOM) as s:
+        with pytest.raises(NoSuchFeed, match="there is no feed 'sim'; there is none"):
+            s.hub.resend_book(s.ref("a"), "sim", "BTC-USDT")
+        s.hub.attach(FakePort("binance"))
+        with pytest.raises(NoSuchFeed, match=r"there is no feed 'binanec'; did you mean 'binance'\?"):
+            s.hub.resend_book(s.ref("a"), "binanec", "BTC-USDT")
+        with pytest.raises(NoSuchFeed, match="there is no feed 'x'; there is binance"):
+            s.hub.resend_book(s.ref("a"), "x", "BTC-USDT")
+
+
+class Asks(Actor[Any]):
+    """Within its first message it asks the hub for what `ask` says."""
+
+    def __init__(self, seen: list[Any], ask: list[Any]) -> None:
+        self.seen, self.ask = seen, ask
+
+    def on_message(self, message: Any) -> None:
+        self.seen.append(message)
+        if self.ask:
+            self.ask.pop()()
+
+
+@pytest.mark.parametrize("joins", [False, True])
+async def test_what_a_handler_asks_for_within_publish_comes_after_all_of_that_batch(joins: bool) -> None:
+    """Where messages are handed off, a handler runs within `publish`; the feed's book has all of the batch by then."""
+    hub, port, seen, ask = Hub(IDS), FakePort(), list[Any](), list[Any]()
+    spec = ChildSpec("a", lambda: Asks(seen, ask), ROOM, hand_off=True)
+    async with System(Supervisor((spec,))) as system:
+        await system.ref("a").drain(5.0)
+        hub.attach(port)
+        hub.subscribe(system.ref("a"), topics("sim/*/book"), most_rows=1)
+        updates = [update((float(n + 1), 1.0), snapshot=not n, sequence=n) for n in range(3)]
+        for each in updates:
+            port.follow(each)
+        if joins:
+            ask.append(lambda: hub.subscribe(system.ref("a"), ALL))
+        else:
+            ask.append(lambda: hub.resend_book(system.ref("a"), "sim", "BTC-USDT"))
+        system.scheduler.begin_read(False)
+        hub.publish(batch(*updates))
+        assert len(seen) == 1  # within the call
+        system.scheduler.end_read()
+        await system.ref("a").drain(5.0)
+    told: list[BookUpdate] = [event for event in flat(seen) if isinstance(event, BookUpdate)]
+    assert [(each.sequence, each.snapshot) for each in told] == [(0, True), (1, False), (2, False), (2, True)]
+
+
+# --- where nothing is lost -------------------------------------------------------------------------------------------
+
+
+async def test_a_full_mailbox_that_blocks_pauses_the_feed_until_everything_is_in() -> None:
+    async with stage(gated=["a"], a=box(2, Block()), b=ROOM) as s:
+        port = FakePort()
+        s.hub.attach(port)
+        mine = s.hub.subscribe(s.ref("a"), ALL, pauses_feed=True)
+        s.hub.subscribe(s.ref("b"), ALL)
+        s.hub.publish(batch(trade(1), trade(2)))
+        assert (mine.waiting, port.paused) == (0, False)
+        s.hub.publish(batch(trade(3), trade(4), trade(5)))  # in pieces of what fits at all
+        s.hub.mark(GAP)
+        s.hub.publish(batch(trade(6), columns=True))
+        assert (mine.waiting, mine.refused, port.paused, port.pauses) == (4, 0, True, 1)
+        while port.paused:
+            s.permits.release()
+            await asyncio.sleep(0)
+        assert (mine.waiting, s.ref("a").waits) == (0, False)
+        for _ in range(9):
+            s.permits.release()
+        expected = [trade(1), trade(2), trade(3), trade(4), trade(5), GAP, trade(6)]
+        assert flat(await s.take("a")) == expected == flat(await s.take("b"))
+
+
+async def test_a_mark_alone_that_waits_keeps_the_feed_paused() -> None:
+    async with stage(gated=["a"], a=box(1, Block())) as s:
+        port = FakePort()
+        s.hub.attach(port)
+        s.hub.subscribe(s.ref("a"), ALL, pauses_feed=True)
+        for n in range(3):
+            s.hub.publish(batch(trade(n)))
+        s.hub.mark(GAP)
+        assert port.paused
+        for _ in range(3):
+            s.permits.release()
+        s.permits.release()
+        assert flat(await s.take("a")) == [trade(0), trade(1), trade(2), GAP]
+        assert not port.paused
+
+
+async def test_each_feed_whose_data_wait_is_paused_and_all_are_resumed() -> None:
+    async with stage(gated=["a"], a=box(1, Block())) as s:
+        ports = [FakePort(name, (f"{name}/*/*",)) for name in ("one", "two", "three")]
+        for port in ports:
+            s.hub.attach(port)
+        s.hub.subscribe(s.ref("a"), ALL, pauses_feed=True)
+        for name in ("one", "one", "two"):
+            s.hub.publish(batch(trade(feed=name)))
+        assert [port.paused for port in ports] == [True, True, False]
+        for _ in range(3):
+            s.permits.release()
+        assert len(await s.take("a")) == 3
+        assert not any(port.paused for port in ports)
+
+
+async def test_somebody_else_who_waits_for_the_same_mailbox_does_not_keep_the_feed_paused() -> None:
+    async with stage(gated=["a"], a=box(1, Block())) as s:
+        port = FakePort()
+        s.hub.attach(port)
+        s.hub.subscribe(s.ref("a"), ALL, pauses_feed=True)
+        for n in range(2):
+            s.hub.publish(batch(trade(n)))
+        other = asyncio.ensure_future(s.ref("a").put("somebody else's"))
+        await asyncio.sleep(0)
+        async with asyncio.timeout(5.0):
+            while port.paused:
+                s.permits.release()
+                await asyncio.sleep(0)
+        for _ in range(9):
+            s.permits.release()
+        assert await other is Delivery.ACCEPTED
+
+
+async def test_a_feed_that_begins_anew_while_it_stands_still_stands_still() -> None:
+    async with stage(gated=["a"], a=box(1, Block())) as s:
+        former, port, other = FakePort(), FakePort(), FakePort("other")
+        s.hub.attach(former)
+        s.hub.attach(other)
+        s.hub.subscribe(s.ref("a"), ALL, pauses_feed=True)
+        for n in range(3):
+            s.hub.publish(batch(trade(n)))
+        s.hub.attach(port)
+        s.hub.attach(FakePort("other"))
+        assert (port.paused, other.paused) == (True, False)
+        for _ in range(3):
+            s.permits.release()
+        assert len(await s.take("a")) == 3
+        assert not port.paused
+
+
+async def test_a_subscriber_that_is_stopped_while_it_has_data_waiting_lets_the_feed_go() -> None:
+    async with stage(gated=["a"], a=box(1, Block()), b=ROOM) as s:
+        port = FakePort()
+        s.hub.attach(port)
+        mine = s.hub.subscribe(s.ref("a"), ALL, pauses_feed=True)
+        for n in range(4):
+            s.hub.publish(batch(trade(n)))
+        assert (mine.waiting, mine.refused) == (3, 0)
+        await s.system.supervisor().terminate_child("a")
+        await asyncio.sleep(0)
+        assert (mine.waiting, port.paused) == (0, False)
+        assert mine.refused + s.ref("a").stats().received == 4
+        s.hub.publish(batch(trade(9)))
+        assert (mine.waiting, port.paused) == (0, False)
+        assert mine.refused + s.ref("a").stats().received == 5
+
+
+async def test_counts_are_exact_at_the_very_instant_at_which_what_waits_is_refused() -> None:
+    async with stage(gated=["a"], a=box(1, Block())) as s:
+        mine = s.hub.subscribe(s.ref("a"), ALL, pauses_feed=True)
+        for n in range(4):
+            s.hub.publish(batch(trade(n)))
+        cell = next(iter(s.system.cells()))
+        cell.lane.close()
+        assert (mine.waiting, mine.refused, s.ref("a").stats().refused) == (0, 3, 3)
+        cell.lane.reopen()
+
+
+async def test_unsubscribing_lets_the_feed_go_and_what_waits_still_goes_in() -> None:
+    async with stage(gated=["a"], a=box(1, Block())) as s:
+        port = FakePort()
+        s.hub.attach(port)
+        mine = s.hub.subscribe(s.ref("a"), ALL, pauses_feed=True)
+        for n in range(3):
+            s.hub.publish(batch(trade(n)))
+        s.hub.unsubscribe(s.ref("a"))
+        assert (port.paused, mine.waiting) == (False, 2)
+        s.hub.publish(batch(trade(9)))
+        for _ in range(3):
+            s.permits.release()
+        assert flat(await s.take("a")) == [trade(0), trade(1), trade(2)]
+        assert (mine.waiting, s.ref("a").waits, port.paused) == (0, False, False)
+
+
+async def test_a_new_subscription_goes_on_with_what_waits() -> None:
+    async with stage(gated=["a"], a=box(1, Block())) as s:
+        port = FakePort()
+        s.hub.attach(port)
+        s.hub.subscribe(s.ref("a"), ALL, pauses_feed=True)
+        for n in range(3):
+            s.hub.publish(batch(trade(n)))
+        anew = s.hub.subscribe(s.ref("a"), topics("sim/*/trade"), pauses_feed=True)
+        assert (port.paused, anew.waiting) == (True, 2)
+        s.hub.publish(batch(quote(), trade(3)))
+        for _ in range(4):
+            s.permits.release()
+        assert flat(await s.take("a")) == [trade(0), trade(1), trade(2), trade(3)]
+        assert (port.paused, anew.waiting, anew.refused) == (False, 0, 0)
+
+
+async def test_an_update_above_a_whole_mailbox_that_blocks_is_refused_and_named_in_its_place() -> None:
+    async with stage(a=box(2, Block())) as s:
+        mine = s.hub.subscribe(s.ref("a"), ALL, pauses_feed=True)
+        s.hub.publish(batch(trade(1), update((1.0, 1.0), (2.0, 1.0), (3.0, 1.0)), trade(2), columns=True))
+        named = Skipped(3, frozenset({("sim", "BTC-USDT")}))
+        assert flat(await s.take("a")) == [trade(1), named, trade(2)]
+        assert mine.refused == 3
+
+
+async def test_quotes_may_conflate_where_everything_else_blocks() -> None:
+    async with stage(gated=["a"], a=box(2, Conflate(latest_quote, otherwise=Block()))) as s:
+        port = FakePort()
+        s.hub.attach(port)
+        mine = s.hub.subscribe(s.ref("a"), ALL, pauses_feed=True)
+        s.hub.publish(batch(quote(1.0, 2.0), trade(1), quote(2.0, 3.0)))
+        assert (mine.waiting, port.paused) == (0, False)
+        s.hub.publish(batch(trade(2), quote(3.0, 4.0)))
+        assert (mine.waiting, port.paused) == (2, True)
+        for _ in range(9):
+            s.permits.release()
+        assert await s.take("a") == [quote(2.0, 3.0), trade(1), trade(2), quote(3.0, 4.0)]
+        assert not port.paused

@@ -1,8 +1,10 @@
 """How market data conflates."""
 
-from ticktree.market import latest_quote
+import pytest
 
-from .samples import BTC, ETH, quote, trade
+from ticktree.market import Batch, Skipped, latest_quote
+
+from .samples import BTC, ETH, IDS, quote, trade, update
 
 
 def test_quotes_share_a_slot_by_feed_and_instrument() -> None:
@@ -11,8 +13,9 @@ def test_quotes_share_a_slot_by_feed_and_instrument() -> None:
     assert len(keys) == 3
 
 
-def test_nothing_else_conflates() -> None:
-    assert latest_quote.key(trade()) is None
+@pytest.mark.parametrize("message", [trade(), update((1.0, 2.0)), Batch("sim", IDS, events=[quote()]), Skipped(3)])
+def test_nothing_else_conflates(message: object) -> None:
+    assert latest_quote.key(message) is None
 
 
 def test_the_newer_quote_stays_and_weighs_one_tick() -> None:

@@ -3,10 +3,21 @@
 from decimal import Decimal
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given, strategies as st
 
-from ticktree.market import BadInstrument, BadNumber, Instrument, OffIncrement, exact, plain
+from ticktree.market import (
+    BadInstrument,
+    BadNumber,
+    Instrument,
+    InstrumentIds,
+    OffIncrement,
+    TradingStatus,
+    exact,
+    plain,
+)
+from ticktree.market.instruments import MOST_IDS
 
 from .samples import BTC
 
@@ -52,12 +63,36 @@ def test_more_increments_than_64_bits_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("name", "id", "increment"),
-    [("btc-usdt", 1, "1"), ("BTCUSDT", 1, "1"), ("A-B", -1, "1"), ("A-B", 1 << 32, "1"), ("A-B", 1, "0"),
+    [("btc-usdt", 1, "1"), ("BTCUSDT", 1, "1"), ("A-B", -1, "1"), ("A-B", MOST_IDS, "1"), ("A-B", 1, "0"),
      ("A-B", 1, "-1"), ("A-B", 1, "nan"), ("A-B", 1, "1e-9999")],
 )  # fmt: skip
 def test_a_definition_that_cannot_be_is_refused(name: str, id: int, increment: str) -> None:
     with pytest.raises(BadInstrument):
         Instrument(name, id, Decimal(increment), Decimal(1))
+
+
+@pytest.mark.parametrize("text", ["-1", "nan", "inf", "1e-9999", "1e31"])
+def test_a_minimum_notional_that_cannot_be_is_refused(text: str) -> None:
+    with pytest.raises(BadInstrument, match="minimum notional"):
+        Instrument("A-B", 1, Decimal(1), Decimal(1), min_notional=Decimal(text))
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "1e31"])
+def test_a_multiplier_that_cannot_be_is_refused(text: str) -> None:
+    with pytest.raises(BadInstrument, match="multiplier"):
+        Instrument("A-B", 1, Decimal(1), Decimal(1), multiplier=Decimal(text))
+
+
+def test_an_instrument_is_of_a_spot_market_that_trades_unless_told() -> None:
+    assert (BTC.min_notional, BTC.multiplier, BTC.status) == (Decimal(0), Decimal(1), TradingStatus.TRADING)
+
+
+def test_the_status_does_not_make_another_instrument_and_a_multiplier_does() -> None:
+    halted = attrs.evolve(BTC, status=TradingStatus.HALTED)
+    assert halted == BTC
+    assert hash(halted) == hash(BTC)
+    assert attrs.evolve(BTC, multiplier=Decimal(2)) != BTC
+    assert attrs.evolve(BTC, min_notional=Decimal(2)) != BTC
 
 
 def test_the_id_of_a_session_does_not_make_another_instrument() -> None:
@@ -73,3 +108,52 @@ def test_whole_sizes_round_down() -> None:
 
 def test_plain_text_has_neither_exponent_nor_needless_zeros() -> None:
     assert [plain(Decimal(text)) for text in ("0.0100", "64000", "0", "1E+3")] == ["0.01", "64000", "0", "1000"]
+
+
+# --- ids -----------------------------------------------------------------------------------------------------------
+
+definitions = st.builds(
+    Instrument,
+    st.sampled_from(["A-B", "C-D", "E-F"]),
+    st.integers(0, 4),
+    st.sampled_from([Decimal(1), Decimal("1.0"), Decimal("0.1")]),
+    st.just(Decimal(1)),
+    status=st.sampled_from(TradingStatus),
+)
+
+
+@given(st.lists(definitions, max_size=20))
+def test_ids_name_definitions_and_nothing_else(found: list[Instrument]) -> None:
+    ids = InstrumentIds()
+    named = dict[Instrument, int]()
+    for instrument in found:
+        free = instrument not in named and instrument.id not in named.values()
+        mine = ids.adopt(instrument)
+        assert mine == instrument
+        assert mine.status is instrument.status
+        assert mine.id == named.setdefault(instrument, mine.id)
+        assert ids.by_id[mine.id] is mine
+        assert not free or mine.id == instrument.id
+    assert len(set(named.values())) == len(named) == len(ids.by_id)
+
+
+def test_who_is_adopted_again_is_the_same_object() -> None:
+    ids = InstrumentIds()
+    first = ids.adopt(Instrument("A-B", 5, Decimal(1), Decimal(1)))
+    assert ids.adopt(Instrument("A-B", 9, Decimal(1), Decimal("1.00"))) is first
+
+
+def test_a_status_that_changes_keeps_the_id() -> None:
+    ids = InstrumentIds()
+    first = ids.adopt(Instrument("A-B", 5, Decimal(1), Decimal(1)))
+    halted = ids.adopt(Instrument("A-B", 7, Decimal(1), Decimal(1), status=TradingStatus.HALTED))
+    assert (first.id, halted.id, halted.status) == (5, 5, TradingStatus.HALTED)
+    assert ids.by_id == {5: halted}
+
+
+def test_there_are_only_so_many_ids() -> None:
+    ids = InstrumentIds()
+    ids.adopt(BTC)
+    ids.by_id.update(dict.fromkeys(range(MOST_IDS), BTC))
+    with pytest.raises(BadInstrument, match="from 0 to"):
+        ids.adopt(Instrument("NEW-ONE", 1, Decimal(1), Decimal(1)))

@@ -1,45 +1,19 @@
-"""The 64-byte record: its layout, and the way to events and back."""
+"""The 64-byte record: its layout, the way to events and back, and what is refused."""
 
 import struct
 from typing import Any
 
+import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
-from ticktree.market import TICK, BadTick, Quote, Side, Tick, TickFlag, Trade
-from ticktree.market.ticks import RECORD, VECTOR_ROWS, decode, encode
+from ticktree.market import TICK, BadTick, BookUpdate, Data, Side, TickFlag, TickKind, Ticks, ticks
+from ticktree.market.instruments import MOST_IDS
+from ticktree.market.ticks import RECORD, VECTOR_ROWS, IdTable, check, copied, encode, encoded
 
-from .samples import BTC, ETH, quote, trade
+from .samples import IDS, data_events, quote, quotes, trade, trades, update
 
-INSTRUMENTS = {1: BTC, 2: ETH}
-price = st.floats(allow_nan=False, allow_infinity=False)
-size = st.floats(min_value=0, allow_nan=False, allow_infinity=False)
-number = st.integers(0, (1 << 64) - 1)
-time_ns = st.integers(-(1 << 63), (1 << 63) - 1)
-instrument = st.sampled_from([BTC, ETH])
-quotes = st.builds(Quote, st.just("sim"), instrument, price, size, price, size, number, time_ns, st.just(5))
-trades = st.builds(
-    Trade, st.just("sim"), instrument, price, size, st.sampled_from([None, *Side]), number, time_ns, st.just(5)
-)
-
-
-def there_and_back(ticks: list[Tick]) -> list[Tick]:
-    return decode(memoryview(encode(ticks)), INSTRUMENTS, "sim", received_time_ns=5)
-
-
-@given(st.lists(quotes | trades, max_size=VECTOR_ROWS - 1))
-def test_few_ticks_come_back(ticks: list[Tick]) -> None:
-    assert there_and_back(ticks) == ticks
-
-
-@given(st.lists(quotes | trades, min_size=VECTOR_ROWS, max_size=VECTOR_ROWS + 8))
-def test_many_ticks_come_back(ticks: list[Tick]) -> None:
-    assert there_and_back(ticks) == ticks
-
-
-@given(st.lists(quotes | trades, min_size=VECTOR_ROWS, max_size=VECTOR_ROWS + 2))
-def test_vectorised_and_scalar_bytes_are_the_same(ticks: list[Tick]) -> None:
-    assert encode(ticks) == b"".join(encode([tick]) for tick in ticks)
+# --- layout --------------------------------------------------------------------------------------------------------
 
 
 def test_the_record_is_laid_out_as_documented() -> None:
@@ -49,7 +23,16 @@ def test_the_record_is_laid_out_as_documented() -> None:
         "received_time_ns": 24, "a": 32, "b": 40, "c": 48, "d": 56,
     }  # fmt: skip
     assert TICK.itemsize == RECORD.size == 64
-    assert encode([quote()]) == struct.pack("<IBBHQqqdddd", 1, 1, TickFlag.LAST, 0, 7, 10, 20, 100.0, 1.5, 100.5, 2.5)
+    assert encode([quote()]) == struct.pack("<IBBHQqqdddd", 1, 2, TickFlag.LAST, 0, 7, 10, 20, 100.0, 1.5, 100.5, 2.5)
+    assert encode([trade()]) == struct.pack("<IBBHQqqdddd", 1, 1, 4 + 1, 0, 8, 11, 20, 100.25, 0.5, 0.0, 0.0)
+
+
+def test_a_book_update_is_a_run_of_rows_with_bids_first() -> None:
+    rows = encoded([update((99.0, 1.0), (98.0, 0.0), asks=((101.0, 2.0),), snapshot=True)])
+    assert rows["flags"].tolist() == [1 + 8, 1 + 8, 2 + 8 + 4]
+    assert rows["kind"].tolist() == [TickKind.BOOK] * 3
+    assert [*zip(rows["a"].tolist(), rows["b"].tolist(), strict=True)] == [(99.0, 1.0), (98.0, 0.0), (101.0, 2.0)]
+    assert set(rows["sequence"].tolist()) == {9}
 
 
 def test_a_crossed_quote_is_flagged_and_kept() -> None:
@@ -62,6 +45,33 @@ def test_the_aggressor_is_in_the_flags() -> None:
     assert flags == [0, 1, 2]
 
 
+# --- there and back ------------------------------------------------------------------------------------------------
+
+# A loop for each kind alone, and one for all: so lists of one kind, and of several.
+few = st.lists(trades, max_size=40) | st.lists(quotes, max_size=40) | st.lists(data_events, max_size=15)
+
+
+@given(few)
+def test_events_come_back(events: list[Data]) -> None:
+    assert ticks.events(encoded(events), IDS.by_id, "sim") == events
+
+
+@given(st.lists(data_events, min_size=1, max_size=5))
+def test_vectorised_and_scalar_records_are_the_same(events: list[Data]) -> None:
+    events = events * VECTOR_ROWS
+    assert encoded(events).tobytes() == b"".join(encoded([event]).tobytes() for event in events)
+
+
+def test_what_the_record_cannot_say_is_left_behind() -> None:
+    rich = BookUpdate("sim", trade().instrument, ((1.0, 2.0),), (), False, 3, 9, 1, 2, False, ((("1", "2"),), ()), 77)
+    assert ticks.events(encoded([rich]), IDS.by_id, "sim") == [
+        BookUpdate("sim", rich.instrument, rich.bids, (), False, 9, 9, 1, 2)
+    ]
+
+
+# --- check ---------------------------------------------------------------------------------------------------------
+
+
 def record(**changed: Any) -> bytes:
     fields: dict[str, Any] = {
         "instrument": 1, "kind": 1, "flags": 4, "source": 0, "sequence": 1, "venue": 0, "received": 0,
@@ -70,20 +80,131 @@ def record(**changed: Any) -> bytes:
     return RECORD.pack(*(fields | changed).values())
 
 
-@pytest.mark.parametrize("before", [0, VECTOR_ROWS])
-@pytest.mark.parametrize(
-    ("changed", "why"),
-    [
-        ({"a": float("nan")}, "not finite"),
-        ({"c": float("inf")}, "not finite"),
-        ({"b": -1.0}, "negative"),
-        ({"d": -0.5}, "negative"),
-        ({"instrument": 9}, "instrument 9 was never defined"),
-        ({"kind": 0}, "no kind 0"),
-    ],
-)
-def test_a_record_that_cannot_be_is_refused_by_row(before: int, changed: dict[str, Any], why: str) -> None:
-    data = record() * before + record(**changed)
+def rows_of(data: bytes) -> Ticks:
+    return np.frombuffer(data, TICK)
+
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    *(({field: value}, "not finite") for field in "abcd" for value in (float("nan"), float("inf"), float("-inf"))),
+    ({"b": -1.0}, "negative"),
+    ({"d": -5e-324}, "negative"),
+    ({"kind": 0}, "no kind 0"),
+    ({"kind": 4}, "no kind 4"),
+    ({"kind": 255}, "no kind 255"),
+    ({"kind": TickKind.BOOK, "flags": 4}, "neither"),
+    ({"kind": TickKind.BOOK, "flags": 7}, "neither"),
+]
+FINE: list[dict[str, Any]] = [
+    {},
+    {"a": 1.7e308, "b": 1.7e308},  # sums and products overflow
+    {"a": -1.7e308, "b": 1.7e308},
+    {"c": -1.7e308, "d": 1.7e308, "kind": TickKind.QUOTE},
+    {"b": 0.0, "d": -0.0},
+    {"a": 5e-324, "b": 5e-324},
+    {"kind": TickKind.BOOK, "flags": 1},
+    {"kind": TickKind.BOOK, "flags": 0xFE},
+    {"flags": 255},
+    {"kind": TickKind.QUOTE, "flags": 0},
+]
+some = st.lists(st.sampled_from(FINE), max_size=2 * VECTOR_ROWS)
+bad = st.sampled_from(BAD)
+
+
+@given(some, bad, st.lists(st.sampled_from(FINE) | bad.map(lambda found: found[0]), max_size=VECTOR_ROWS))
+def test_the_first_row_that_cannot_be_is_named(
+    before: list[dict[str, Any]], found: tuple[dict[str, Any], str], after: list[dict[str, Any]]
+) -> None:
+    changed, why = found
+    data = b"".join(record(**row) for row in [*before, changed, *after])
     with pytest.raises(BadTick, match=why) as raised:
-        decode(memoryview(data), INSTRUMENTS, "sim", 0)
-    assert (raised.value.feed, raised.value.row) == ("sim", before)
+        check(rows_of(data), "sim")
+    assert (raised.value.feed, raised.value.row) == ("sim", len(before))
+
+
+@pytest.mark.parametrize(("changed", "why"), BAD)
+@pytest.mark.parametrize("before", [0, VECTOR_ROWS - 2, VECTOR_ROWS, 10_000])
+def test_a_bad_row_is_found_behind_many_good_ones(before: int, changed: dict[str, Any], why: str) -> None:
+    with pytest.raises(BadTick, match=why) as raised:
+        check(rows_of(record() * before + record(**changed)), "sim")
+    assert raised.value.row == before
+
+
+@given(some)
+@example([{"a": 1.7e308, "b": 1.7e308}, {"a": -1.7e308, "b": 1.7e308}] * VECTOR_ROWS)
+def test_rows_that_may_be_are_no_false_alarm(rows: list[dict[str, Any]]) -> None:
+    check(rows_of(b"".join(record(**row) for row in rows)), "sim")
+
+
+@given(few)
+def test_what_we_encode_passes(events: list[Data]) -> None:
+    check(encoded(events), "sim")
+
+
+# --- ids -----------------------------------------------------------------------------------------------------------
+
+
+def with_ids(*ids: int) -> Ticks:
+    return rows_of(b"".join(record(instrument=id) for id in ids)).copy()
+
+
+@given(st.dictionaries(st.integers(0, 200), st.integers(0, MOST_IDS - 1), min_size=1), st.data())
+def test_ids_are_translated(table: dict[int, int], data: st.DataObject) -> None:
+    ids = IdTable()
+    for theirs, ours in table.items():
+        ids.define(theirs, ours)
+    found = data.draw(st.lists(st.sampled_from(sorted(table)), max_size=50))
+    rows = with_ids(*found)
+    ids.translate(rows, "sim")
+    assert rows["instrument"].tolist() == [table[theirs] for theirs in found]
+    assert ids.identical == all(theirs == ours for theirs, ours in table.items())
+
+
+def test_identical_ids_need_no_writing() -> None:
+    ids = IdTable()
+    ids.define(3, 3)
+    rows = with_ids(3, 3)
+    rows.setflags(write=False)
+    ids.translate(rows, "sim")
+    assert ids.identical
+
+
+@pytest.mark.parametrize("stranger", [0, 4, 6, 7, 100, MOST_IDS, 0xFFFF_FFFF])
+def test_an_id_that_was_never_defined_is_refused_by_row(stranger: int) -> None:
+    ids = IdTable()
+    ids.define(3, 8)
+    ids.define(5, 5)
+    rows = with_ids(3, 5, stranger, 3)
+    with pytest.raises(BadTick, match=f"instrument {stranger} was never defined") as raised:
+        ids.translate(rows, "sim")
+    assert raised.value.row == 2
+    assert rows["instrument"].tolist() == [3, 5, stranger, 3]
+
+
+def test_an_id_may_be_defined_anew() -> None:
+    ids = IdTable()
+    ids.define(1, 7)
+    ids.define(1, 9)
+    rows = with_ids(1)
+    ids.translate(rows, "sim")
+    assert rows["instrument"].tolist() == [9]
+
+
+def test_nothing_is_translated_to_nothing() -> None:
+    IdTable().translate(with_ids(), "sim")
+
+
+@pytest.mark.parametrize("id", [-1, MOST_IDS])
+def test_ids_that_would_fill_the_memory_are_refused(id: int) -> None:
+    with pytest.raises(ValueError, match="0 to 1,048,575"):
+        IdTable().define(id, 1)
+
+
+# --- copies --------------------------------------------------------------------------------------------------------
+
+
+def test_a_copy_is_writable_and_its_own() -> None:
+    rows = rows_of(record() * 3)
+    mine = copied(rows)
+    mine["a"] = 5.0
+    assert rows["a"].tolist() == [1.0] * 3
+    assert mine.dtype == TICK

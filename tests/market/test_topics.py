@@ -38,3 +38,14 @@ def test_a_kind_that_is_not_there_is_named() -> None:
 
 def test_topic_reads_as_it_is_written() -> None:
     assert str(Topic.parse("*/BTC-*/trade")) == "*/BTC-*/trade"
+
+
+def test_a_kind_alone_may_be_asked_for() -> None:
+    assert Topic.parse("sim/A-B/*").matches_kind("book")
+    assert Topic.parse("sim/A-B/book").matches_kind("book")
+    assert not Topic.parse("sim/A-B/quote").matches_kind("book")
+
+
+def test_a_feed_alone_may_be_asked_for() -> None:
+    assert Topic.parse("s*m/A-B/quote").of_feed("sim")
+    assert not Topic.parse("s*m/A-B/quote").of_feed("other")

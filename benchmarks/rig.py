@@ -1,0 +1,113 @@
+"""A feed, the hub and one strategy on the running loop: the path whose pieces the benchmarks time."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, Callable
+from typing import ClassVar
+
+import attrs
+import numpy as np
+
+from ticktree.actors import Block, ChildSpec, DropOldest, Fail, Mailbox, Supervisor, System
+from ticktree.distribution import Hub
+from ticktree.feeds import Feed, Source
+from ticktree.market import Batch, Topic, Trade, batch_rows
+from ticktree.strategies import Strategy
+
+from .measure import Inexact
+
+FEED = "bench"
+TOPICS = (Topic(FEED, "*", "trade"),)
+WHOLE = Mailbox(1 << 22, DropOldest(), batch_rows)
+HOLDS_UP = Mailbox(16_384, Block(), batch_rows)
+ROWS_AT_ONCE = 256
+
+
+@attrs.define
+class Sum:
+    """What a strategy made of what it got."""
+
+    ticks: int = 0
+    notional: float = 0.0
+
+
+class Columns(Strategy):
+    """Sums price x size, column by column."""
+
+    total: ClassVar[Sum]
+
+    def on_batch(self, batch: Batch) -> None:
+        ticks, total = batch.ticks, self.total
+        total.ticks += len(ticks)
+        total.notional += float(np.dot(ticks["a"], ticks["b"]))
+
+
+class Events(Strategy):
+    """Sums price x size, trade by trade."""
+
+    total: ClassVar[Sum]
+
+    def on_trade(self, trade: Trade) -> None:
+        total = self.total
+        total.ticks += 1
+        total.notional += trade.price * trade.size
+
+
+@attrs.frozen
+class Rig:
+    """It runs: `total` grows."""
+
+    system: System
+    source: Source
+    total: Sum
+
+    async def seconds_a_tick(self, seconds: float) -> float:
+        """Let it run for a while, then measure for so long."""
+        await self.reached(self.total.ticks + 1)
+        await asyncio.sleep(seconds / 5)
+        before, began_s = self.total.ticks, time.perf_counter()
+        await asyncio.sleep(seconds)
+        elapsed_s, ticks = time.perf_counter() - began_s, self.total.ticks - before
+        self.check()
+        return elapsed_s / ticks
+
+    async def reached(self, ticks: int) -> None:
+        """Wait until so many were handled."""
+        async with asyncio.timeout(20):
+            while self.total.ticks < ticks:
+                await asyncio.sleep(0.001)
+
+    def check(self) -> None:
+        """Raise `Inexact` unless everything read was handled, or is on its way."""
+        box, account = self.system.ref("strategy").stats(), self.source.account
+        if box.unaccounted or box.dropped.total or account.errors or account.gaps:
+            raise Inexact(f"{box}, {account}")
+        if account.bytes_in != account.decoded + account.skipped + account.buffered:
+            raise Inexact(f"bytes were lost: {account}")
+
+
+@contextlib.asynccontextmanager
+async def running(  # one knob for each thing that benchmarks compare
+    feed: Callable[[Source], Feed],
+    strategy: type[Columns] | type[Events] = Columns,
+    mailbox: Mailbox = WHOLE,
+    full: bool = True,
+    hand_off: bool = False,
+    topics: tuple[Topic, ...] = TOPICS,
+) -> AsyncGenerator[Rig]:
+    """The path from a feed to a strategy. `full`: receive stamps, checks and last values, too."""
+    hub, total = Hub(keep=topics if full else ()), Sum()
+    made = type(strategy.__name__, (strategy,), {"total": total})
+    source = Source(FEED, topics, hub, hub.ids, checked=full, stamped=full)
+    tree = Supervisor(
+        (
+            ChildSpec("strategy", made, mailbox, hand_off=hand_off),
+            ChildSpec("feed", lambda: feed(source), Mailbox(100, Fail())),
+        )
+    )
+    async with System(tree) as system:
+        blocks = isinstance(mailbox.overflow, Block)
+        rows = None if strategy is Columns else ROWS_AT_ONCE
+        hub.subscribe(system.ref("strategy"), topics, most_rows=rows, pauses_feed=blocks)
+        yield Rig(system, source, total)

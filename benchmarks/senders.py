@@ -1,0 +1,165 @@
+"""Processes that send what a benchmark reads, as fast as the kernel takes it or at a pace: one client at a time.
+
+`python -m benchmarks.senders frames PORT ROWS`  TICKS frames of ROWS rows, in the wire protocol
+`... json PORT`                                  Binance aggregate trades, in WebSocket frames
+`... paced PORT`                                 64-byte trades one at a time; the client says how many, how many a second
+"""
+
+import base64
+import hashlib
+import re
+import socket
+import struct
+import sys
+import time
+from decimal import Decimal
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ticktree.market import TICK, Instrument, TickFlag, TickKind, wire
+from ticktree.market.ticks import RECORD
+
+INSTRUMENTS = tuple(Instrument(f"I{id}-USD", id, Decimal("0.01"), Decimal("0.01")) for id in range(1_000))
+SYMBOLS = tuple(f"S{number:03}USDT" for number in range(100))
+WRITE_BYTES = 256 * 1024
+PACE = struct.Struct("<QQ")  # messages, messages a second
+GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
+JSON_MESSAGES = 2_000
+FIRST = 1_000_000_000  # the first message's number: so many digits, for ever
+
+
+def main() -> NoReturn:
+    """Serve one client after the other, for ever."""
+    kind, port = sys.argv[1], int(sys.argv[2])
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        while True:
+            client, _ = listener.accept()
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with client:
+                try:
+                    _SENDERS[kind](client)
+                except OSError:  # it has enough
+                    continue
+
+
+# --- the wire protocol ---------------------------------------------------------------------------------------------
+
+
+def frames(client: socket.socket) -> None:
+    """Ticks for ever, in frames of as many rows as the command line says, numbered on."""
+    if not client.recv(65_536):
+        return
+    writer, rows = wire.Writer(), int(sys.argv[3])
+    client.sendall(writer.write(wire.Hello(session="0" * 16, feed="bench")))
+    client.sendall(writer.write(wire.Instruments(INSTRUMENTS)) + writer.write(wire.Subscribed(("bench/*/*",))))
+    block = frame_block(rows)
+    data, sequences = memoryview(block.view(np.uint8)).cast("B"), block["sequence"]
+    while True:
+        client.sendall(data)
+        sequences += np.uint64(len(block) * rows)
+
+
+def frame_block(rows: int) -> "np.ndarray[tuple[int], np.dtype[np.void]]":
+    """About 256 KiB of frames, numbered from 0 on."""
+    header = [("length", "<u4"), ("kind", "u1"), ("version", "u1"), ("flags", "<u2"), ("sequence", "<u8")]
+    frame = np.dtype([*header, ("ticks", TICK, (rows,))])
+    block = np.zeros(max(1, WRITE_BYTES // frame.itemsize), frame)
+    block["length"], block["kind"], block["version"] = frame.itemsize, wire.FrameKind.TICKS, wire.VERSION
+    block["sequence"] = np.arange(len(block)) * rows
+    block["ticks"] = trades(len(block) * rows).reshape(len(block), rows)
+    return block
+
+
+def trades(count: int) -> "np.ndarray[tuple[int], np.dtype[np.void]]":
+    """Trades like those of `flood`."""
+    numbers = np.arange(count)
+    ticks = np.zeros(count, TICK)
+    ticks["instrument"], ticks["kind"], ticks["flags"] = numbers % len(INSTRUMENTS), TickKind.TRADE, TickFlag.LAST
+    ticks["sequence"], ticks["a"], ticks["b"] = numbers, 100 + numbers % 50, 1 + numbers % 7
+    return ticks
+
+
+# --- WebSocket -----------------------------------------------------------------------------------------------------
+
+
+def json(client: socket.socket) -> None:
+    """Aggregate trades for ever, numbered on, each in a frame of its own."""
+    request = b""
+    while b"\r\n\r\n" not in request:
+        if not (more := client.recv(65_536)):
+            return
+        request += more
+    key = re.search(rb"(?i)sec-websocket-key: *(\S+)", request)
+    if key is None:  # the probe that looks whether anybody listens
+        return
+    accept = base64.b64encode(hashlib.sha1(key[1] + GUID).digest())
+    upgrade = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    client.sendall(upgrade + b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+    block, numbers = json_block()
+    data = memoryview(block).cast("B")
+    first = FIRST
+    while not _says_something(client):  # a goodbye: nothing else is to be said
+        write_numbers(numbers, first)
+        client.sendall(data)
+        first += JSON_MESSAGES // len(SYMBOLS)
+
+
+def _says_something(client: socket.socket) -> bool:
+    try:
+        client.recv(4_096, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def json_block() -> "tuple[np.ndarray[Any, np.dtype[np.uint8]], np.ndarray[Any, np.dtype[np.uint8]]]":
+    """Messages of Binance's combined stream in frames, all of one length, and a view of where their numbers stand."""
+    texts = [json_message(number) for number in range(JSON_MESSAGES)]
+    length = len(texts[0])
+    block = np.frombuffer(b"".join(b"\x81\x7e" + struct.pack(">H", length) + text for text in texts), np.uint8).copy()
+    rows = block.reshape(JSON_MESSAGES, length + 4)
+    at = texts[0].index(b'"a":') + 4 + 4
+    return block, rows[:, at : at + len(str(FIRST))]
+
+
+def json_message(number: int) -> bytes:
+    """One aggregate trade, of the symbol whose turn it is."""
+    symbol = SYMBOLS[number % len(SYMBOLS)]
+    return (
+        b'{"stream":"%s@aggTrade","data":{"e":"aggTrade","E":1672515782136,"s":"%s","a":%d,"p":"%d.01","q":"%d.5",'
+        b'"f":100,"l":105,"T":1672515782136,"m":true,"M":true}}'
+        % (symbol.lower().encode(), symbol.encode(), FIRST, 100 + number % 50, 1 + number % 7)
+    )
+
+
+def write_numbers(where: "np.ndarray[Any, np.dtype[np.uint8]]", first: int) -> None:
+    """Number the messages of each symbol on from `first`."""
+    numbers = first + np.arange(JSON_MESSAGES) // len(SYMBOLS)
+    for place in range(where.shape[1] - 1, -1, -1):
+        numbers, digits = np.divmod(numbers, 10)
+        where[:, place] = digits + ord("0")
+
+
+# --- at a pace -----------------------------------------------------------------------------------------------------
+
+
+def paced(client: socket.socket) -> None:
+    """As many trades as the client asks for, at its pace, each stamped with the monotonic clock when it is sent."""
+    asked = client.recv(PACE.size, socket.MSG_WAITALL)
+    if len(asked) < PACE.size:
+        return
+    count, rate = PACE.unpack(asked)
+    gap_ns, due_ns = 10**9 // rate, time.monotonic_ns() + 50_000_000
+    for number in range(count):
+        while (now_ns := time.monotonic_ns()) < due_ns:  # sleeping would come late
+            pass
+        client.sendall(RECORD.pack(number % 1_000, TickKind.TRADE, TickFlag.LAST, 0, number, now_ns, 0, 100.0, 1.0, 0, 0))
+        due_ns += gap_ns
+    client.recv(1)  # until the client goes
+
+
+_SENDERS = {"frames": frames, "json": json, "paced": paced}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""A feed of bare ticks: 64-byte records on a stream, with nothing around them."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from ticktree.market import TICK, Instrument, Ticks, Topic
+from ticktree.market.ticks import RECORD, IdTable, copied
+from ticktree.net import Records
+
+from .feed import Decoded, Feed
+from .source import Source
+from .updates import Updates
+
+
+class RecordFeed(Feed):
+    """Bare 64-byte records, one after the other, of instruments that are known beforehand; nothing is asked for.
+
+    Nothing numbers the records of a connection, so that a loss cannot be noticed: use it where TCP alone is trusted.
+    """
+
+    framing = staticmethod(lambda: Records(RECORD.size))
+    can_skip = False
+
+    def __init__(self, source: Source, url: str, instruments: Iterable[Instrument]) -> None:
+        super().__init__(source, url)
+        self._listed = tuple(instruments)
+        self._table, self._updates = IdTable(), Updates(source.name)
+
+    def opened(self) -> None:
+        self._table, self._updates = IdTable(), Updates(self.name)
+        for instrument in self._listed:
+            self._table.define(instrument.id, self.adopt(instrument).id)
+
+    def subscribe_frames(self, topics: Iterable[Topic]) -> Iterable[bytes]:
+        return ()
+
+    def decode(self, frame: memoryview | bytes, received_ns: int) -> Decoded:
+        ticks: Ticks = np.frombuffer(frame, TICK)
+        if not ticks.flags.writeable:
+            ticks = copied(ticks)
+        if self.source.checked or not self._table.identical:
+            self._table.translate(ticks, self.name)
+        return self._updates.whole(ticks)

@@ -1,0 +1,37 @@
+"""What a feed is to bring, and where to: the value that its every life is made with."""
+
+from random import Random
+from typing import Literal
+
+import attrs
+
+from ticktree.actors import Backoff
+from ticktree.market import Instrument, InstrumentIds, Sink, Topic
+
+from .account import FeedAccount
+
+
+@attrs.frozen
+class Source:
+    """What a feed is to bring: `topics` of itself, to `sink`, accounting in `account`.
+
+    ids            who is who in this process
+    on_bad         what a message that cannot be understood costs: itself, or the connection
+    stale_after_s  silence after which an instrument counts as stale; None: never (silence is normal for most)
+    checked        binary ticks are looked through: finite values, sizes from 0 on, kinds that there are
+    stamped        binary ticks get the time they were received at
+    defined        instruments the exchange has defined, by name: kept over lives
+    """
+
+    name: str
+    topics: tuple[Topic, ...]
+    sink: Sink
+    ids: InstrumentIds = attrs.field(factory=InstrumentIds)
+    account: FeedAccount = attrs.field(factory=FeedAccount)
+    backoff: Backoff = attrs.field(factory=Backoff)
+    random: Random = attrs.field(factory=Random)
+    on_bad: Literal["skip", "reconnect"] = "skip"
+    stale_after_s: float | None = None
+    checked: bool = True
+    stamped: bool = True
+    defined: dict[str, Instrument] = attrs.field(factory=dict[str, Instrument])

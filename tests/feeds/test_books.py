@@ -1,0 +1,480 @@
+"""Books over a real socket: how each follows its stream, how a gap is repaired, and what others may know of them."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from ticktree.feeds import FeedError, SequenceRule
+from ticktree.feeds.book import MOST_WAITING
+from ticktree.market import BookUpdate, EventKind, FeedState, FeedStatus, Gap, Live, Stale, Trade
+from ticktree.net import Unreachable
+
+from ..probe import DEADLINE_S
+from .rig import BTC, Client, FetchingFeed, Hand, InBandFeed, JsonFeed, Reader, Rig, RuledFeed, book, running, trade
+
+BOOK = "test/BTC-USDT/book"
+BOTH = (BOOK, "test/ETH-USDT/book")
+
+
+def names(rig: Rig) -> list[str]:
+    """What was told, in short: a number for a book's update, with * for a snapshot."""
+    short = {FeedStatus: "", Gap: "gap", Stale: "stale", Live: "live", Trade: "trade"}
+    told = (
+        f"{event.sequence}{'*' * event.snapshot}" if isinstance(event, BookUpdate) else short[type(event)]
+        for event in rig.sink.told
+    )
+    return [name for name in told if name]
+
+
+def levels(rig: Rig, name: str = "BTC-USDT") -> dict[float, float]:
+    reader = Reader()
+    for event in rig.sink.told:
+        reader.take(event)
+    return reader.levels(name)[0]
+
+
+# --- in-band -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_book_begins_with_the_snapshot_that_its_subscription_brings() -> None:
+    async with running(InBandFeed, BOOK) as rig:
+        client = await rig.accept()
+        client.say(book(9), book(10, snapshot=True), book(11))
+        await rig.until(lambda: len(rig.sink.of(BookUpdate)) == 2)
+        assert names(rig) == ["10*", "live", "11"]
+        assert b"again" not in await client.hear(b"subscribe")
+        assert rig.account.gaps == 0
+
+
+async def test_a_gap_is_told_in_place_and_mended_by_subscribing_anew() -> None:
+    async with running(InBandFeed, BOOK) as rig:
+        client = await rig.accept()
+        client.say(book(1, snapshot=True, bids=[(10, 1)]), book(2, bids=[(11, 1)]), book(5, bids=[(12, 1)]))
+        await client.hear(b"again BTC-USDT")
+        client.say(book(6, bids=[(13, 1)]))
+        await rig.read(client)
+        assert names(rig) == ["1*", "live", "2", "gap", "stale"]
+        assert rig.feed.book("BTC-USDT") is None
+        client.say(book(5, snapshot=True, bids=[(10, 1), (11, 1), (12, 1)]), book(7, bids=[(14, 1)]))
+        await rig.until(lambda: len(rig.sink.of(BookUpdate)) == 5)
+        assert names(rig)[5:] == ["5*", "6", "live", "7"]
+        assert levels(rig) == dict.fromkeys([10.0, 11.0, 12.0, 13.0, 14.0], 1.0)
+        assert client.heard.count(b"again") == 1
+        (gap,) = rig.sink.of(Gap)
+        assert (gap.kind, gap.expected, gap.found, gap.instrument) == ("book", 3, 5, BTC)
+        assert (rig.account.gaps, rig.account.snapshots, rig.account.repairs) == (1, 1, 2)
+
+
+async def test_a_snapshot_that_is_too_old_is_asked_for_again() -> None:
+    async with running(InBandFeed, BOOK) as rig:
+        client = await rig.accept()
+        client.say(book(1, snapshot=True), book(5))
+        await client.hear(b"again BTC-USDT")
+        client.say(book(2, snapshot=True))
+        await client.hear(b"again BTC-USDT\nagain BTC-USDT")
+        client.say(book(4, snapshot=True))
+        await rig.until(lambda: len(rig.sink.of(Live)) == 2)
+        assert names(rig)[-3:] == ["4*", "5", "live"]
+
+
+async def test_where_nothing_repairs_a_book_the_connection_is_made_anew() -> None:
+    async with running(RuledFeed, BOOK, "test/BTC-USDT/trade") as rig:
+        client = await rig.accept()
+        client.say(book(1, snapshot=True), book(5), trade(1))
+        second = await rig.accept()
+        assert rig.account.errors == {"NoSnapshot": 1}
+        assert rig.account.broken == 0
+        second.say(book(9, snapshot=True), book(10))
+        await rig.until(lambda: len(rig.sink.of(Live)) == 2)
+        assert names(rig) == ["1*", "live", "gap", "stale", "trade", "9*", "live", "10"]
+        lost = rig.sink.of(FeedStatus)[1]
+        assert (lost.state, lost.reason) == (FeedState.LOST, "test: a gap in the book of BTC-USDT; connecting anew for "
+                                             "its snapshot")  # fmt: skip
+
+
+async def test_books_without_numbers_follow_their_stream() -> None:
+    async with running(JsonFeed, BOOK) as rig:
+        client = await rig.accept()
+        client.say(book(0, bids=[(99, 1)]), book(0, snapshot=True), book(0, bids=[(101, 2)]), book(0, bids=[(100, 0)]))
+        await rig.until(lambda: len(rig.sink.of(BookUpdate)) == 3)
+        assert levels(rig) == {101.0: 2.0}  # what came before the snapshot is in it
+
+
+@pytest.mark.parametrize("rule", [SequenceRule.PLUS_ONE, SequenceRule.MONOTONIC, SequenceRule.RANGE])
+async def test_what_comes_twice_is_dropped(rule: SequenceRule) -> None:
+    class Numbered(InBandFeed):
+        rules = {EventKind.BOOK: rule}  # noqa: RUF012
+
+    async with running(Numbered, BOOK) as rig:
+        client = await rig.accept()
+        client.say(book(5, snapshot=True), book(4), book(5), book(6), book(6), book(7))
+        await rig.until(lambda: len(rig.sink.of(BookUpdate)) == 3)
+        assert names(rig) == ["5*", "live", "6", "7"]
+        assert (rig.account.duplicates, rig.account.gaps) == (3, 0)
+
+
+async def test_updates_without_levels_move_the_number_on_and_are_not_told() -> None:
+    async with running(InBandFeed, BOOK) as rig:
+        client = await rig.accept()
+        client.say(book(1, snapshot=True), book(2, 9, bids=()), book(10))
+        await rig.until(lambda: len(rig.sink.of(BookUpdate)) == 2)
+        assert names(rig) == ["1*", "live", "10"]
+        assert rig.account.gaps == 0
+
+
+async def test_a_snapshot_without_levels_takes_away_what_was_told_before() -> None:
+    async with running(InBandFeed, BOOK) as rig:
+        client = await rig.accept()
+        client.say(book(1, snapshot=True, bids=[(10, 1), (9, 2)], asks=[(11, 1)]), book(7))
+        await client.hear(b"again")
+        client.say(book(7, snapshot=True, bids=()), book(8, bids=[(8, 8)]))
+        await rig.until(lambda: len(rig.sink.of(BookUpdate)) == 3)
+        assert names(rig)[-3:] == ["7", "live", "8"]
+        assert levels(rig) == {8.0: 8.0}
+
+
+async def test_a_crossed_book_is_flagged_and_counted_and_not_repaired() -> None:
+    async with running(InBandFeed, BOOK) as rig:
+        client = await rig.accept()
+        client.say(book(1, snapshot=True, asks=[(101, 1)]), book(2, bids=[(102, 1)]), book(3, bids=[(102, 0)]))
+        await rig.until(lambda: len(rig.sink.of(BookUpdate)) == 3)
+        assert [update.crossed for update in rig.sink.of(BookUpdate)] == [False, True, False]
+        assert rig.account.crossed == 1
+        assert rig.sink.of(Stale) == []
+
+
+async def test_what_waits_is_bounded_and_a_snapshot_that_never_came_is_asked_for() -> None:
+    async with running(InBandFeed, BOOK) as rig:
+        client = await rig.accept()
+        await client.hear(b"subscribe")
+        for start in range(0, MOST_WAITING + 1, 500):
+            client.say(*(book(n) for n in range(start, min(start + 500, MOST_WAITING + 1))))
+            await rig.read(client)
+            held = rig.feed._books._books["BTC-USDT"]
+            assert len(held.waiting) <= MOST_WAITING
+        await client.hear(b"again")
+        assert len(held.waiting) == 1
+        client.say(book(MOST_WAITING, snapshot=True))
+        await rig.until(lambda: len(rig.sink.of(Live)) == 1)
+
+
+# --- fetched -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_fetched_snapshot_is_bridged_with_what_came_meanwhile() -> None:
+    async with running(FetchingFeed, BOOK) as rig:
+        client = await rig.accept()
+        question = await rig.hand.question("BTC-USDT")
+        client.say(book(5, 7), book(8, 10, bids=[(50, 1)]), book(11, bids=[(51, 1)]))
+        await rig.read(client)
+        assert rig.sink.told == []
+        question.set_result(rig.feed.answer(9))
+        await rig.until(lambda: bool(rig.sink.of(Live)))
+        assert names(rig) == ["9*", "10", "11", "live"]
+        assert levels(rig) == {100.0: 5.0, 50.0: 1.0, 51.0: 1.0}
+
+
+async def test_a_fetched_snapshot_that_is_too_old_is_fetched_again() -> None:
+    async with running(FetchingFeed, BOOK) as rig:
+        client = await rig.accept()
+        question = await rig.hand.question()
+        client.say(book(5), book(6))
+        await rig.read(client)
+        question.set_result(rig.feed.answer(3))
+        (await rig.hand.question()).set_result(rig.feed.answer(4))
+        await rig.until(lambda: bool(rig.sink.of(Live)))
+        assert names(rig) == ["4*", "5", "6", "live"]
+        assert rig.account.snapshots == 2
+
+
+async def test_a_hole_in_what_waits_needs_a_snapshot_from_behind_it() -> None:
+    async with running(FetchingFeed, BOOK) as rig:
+        client = await rig.accept()
+        question = await rig.hand.question()
+        client.say(book(5), book(6), book(8), book(9))
+        await rig.read(client)
+        question.set_result(rig.feed.answer(4))
+        (await rig.hand.question()).set_result(rig.feed.answer(7))
+        await rig.until(lambda: bool(rig.sink.of(Live)))
+        assert names(rig) == ["7*", "8", "9", "live"]
+
+
+async def test_snapshots_that_fail_are_fetched_again_until_one_comes() -> None:
+    async with running(FetchingFeed, BOOK) as rig:
+        await rig.accept()
+        for error in (Unreachable("http://x", "no"), FeedError("busy"), Unreachable("http://x", "no")):
+            (await rig.hand.question()).set_exception(error)
+        (await rig.hand.question()).set_result(rig.feed.answer(4))
+        await rig.until(lambda: bool(rig.sink.of(Live)))
+        assert rig.account.errors == {"Unreachable": 2, "FeedError": 1}
+        assert (rig.account.snapshots, rig.account.repairs, rig.account.connections) == (4, 1, 1)
+
+
+async def test_a_fault_of_ours_in_a_snapshot_ends_the_life() -> None:
+    async with running(FetchingFeed, BOOK, lives=2) as rig:
+        await rig.accept()
+        (await rig.hand.question()).set_exception(ZeroDivisionError("ours"))
+        await rig.accept()
+        assert "ours" in rig.history()[0]
+
+
+async def test_there_is_one_repair_an_instrument_and_others_go_on_meanwhile() -> None:
+    async with running(FetchingFeed, *BOTH) as rig:
+        client = await rig.accept()
+        for _ in BOTH:
+            name, question = await rig.hand.questions.get()
+            question.set_result(rig.feed.answer(1, name))
+        await rig.until(lambda: len(rig.sink.of(Live)) == 2)
+        client.say(book(3), book(5), book(9), book(2, name="ETH-USDT"), book(3, name="ETH-USDT"))
+        question = await rig.hand.question("BTC-USDT")
+        await rig.until(lambda: len(rig.sink.of(BookUpdate)) == 4)
+        assert rig.hand.questions.empty()
+        assert rig.account.gaps == 1
+        assert [update.instrument.name for update in rig.feed.books()] == ["ETH-USDT"]
+        question.set_result(rig.feed.answer(9))
+        await rig.until(lambda: len(rig.sink.of(Live)) == 3)
+        assert len(list(rig.feed.books())) == 2
+
+
+async def test_at_most_four_snapshots_are_fetched_at_once() -> None:
+    many = [f"test/X{n}-USDT/book" for n in range(20)]
+    listing = tuple(type(BTC)(f"X{n}-USDT", n, BTC.price_increment, BTC.size_increment) for n in range(20))
+    async with running(FetchingFeed, *many, hand=Hand(listing=listing)) as rig:
+        await rig.accept()
+        for _ in many:
+            async with asyncio.timeout(DEADLINE_S):
+                name, question = await rig.hand.questions.get()
+            question.set_result(rig.feed.answer(1, name))
+        await rig.until(lambda: len(rig.sink.of(Live)) == 20)
+        assert rig.hand.most_open == 4
+
+
+async def test_an_answer_for_an_earlier_connection_is_nobodys() -> None:
+    async with running(FetchingFeed, BOOK) as rig:
+        first = await rig.accept()
+        old = await rig.hand.question()
+        first.cut()
+        await rig.accept()
+        assert old.cancelled()
+        assert rig.hand.open == 1
+        (await rig.hand.question()).set_result(rig.feed.answer(7))
+        await rig.until(lambda: bool(rig.sink.of(Live)))
+        assert names(rig) == ["7*", "live"]
+
+
+async def test_an_answer_that_cannot_be_cancelled_is_ignored_too() -> None:
+    class Stubborn(FetchingFeed):
+        async def snapshot(self, instrument: Any) -> BookUpdate:
+            try:
+                return await super().snapshot(instrument)
+            except asyncio.CancelledError:
+                return self.answer(3)
+
+    async with running(Stubborn, BOOK) as rig:
+        first = await rig.accept()
+        await rig.hand.question()
+        first.cut()
+        await rig.accept()
+        question = await rig.hand.question()
+        assert rig.feed.book("BTC-USDT") is None
+        question.set_result(rig.feed.answer(7))
+        await rig.until(lambda: bool(rig.sink.of(Live)))
+        assert names(rig) == ["7*", "live"]
+
+
+async def test_a_book_that_was_distrusted_is_told_stale_and_repaired_at_once() -> None:
+    async with running(FetchingFeed, BOOK) as rig:
+        await rig.accept()
+        (await rig.hand.question()).set_result(rig.feed.answer(1))
+        await rig.until(lambda: len(rig.sink.of(Live)) == 1)
+        rig.feed.distrust(BTC, "the checksum is wrong")
+        rig.feed.distrust(BTC, "again")
+        assert names(rig) == ["1*", "live", "stale"]
+        assert rig.sink.of(Stale)[0].reason == "the checksum is wrong"
+        (await rig.hand.question()).set_result(rig.feed.answer(2))
+        await rig.until(lambda: len(rig.sink.of(Live)) == 2)
+
+
+# --- for late joiners ----------------------------------------------------------------------------------------------
+
+
+async def test_a_late_joiner_gets_verified_books_only_and_of_one_instant() -> None:
+    async with running(InBandFeed, *BOTH) as rig:
+        client = await rig.accept()
+        assert list(rig.feed.books()) == []
+        client.say(book(1, snapshot=True), book(2, bids=[(99, 3)]), book(1, name="ETH-USDT"))
+        await rig.until(lambda: len(rig.sink.of(BookUpdate)) == 2)
+        (found,) = rig.feed.books()
+        assert found == rig.feed.book("BTC-USDT")
+        assert (found.snapshot, found.sequence, found.first_sequence) == (True, 2, 2)
+        assert found.bids == ((100.0, 1.0), (99.0, 3.0))
+        assert found.received_time_ns == rig.sink.of(BookUpdate)[-1].received_time_ns
+        assert rig.feed.book("ETH-USDT") is None
+        client.cut()
+        await rig.until(lambda: rig.sink.states() == ["live", "lost"])
+        assert rig.feed.book("BTC-USDT") is None
+
+
+async def test_who_joins_while_a_batch_is_published_finds_the_book_with_that_batch_in_it() -> None:
+    async with running(InBandFeed, BOOK) as rig:
+        client = await rig.accept()
+        found: list[Any] = []
+        publish = rig.sink.publish
+
+        def joined(batch: Any) -> None:
+            found.append(rig.feed.book("BTC-USDT"))
+            publish(batch)
+
+        rig.sink.publish = joined  # type: ignore[method-assign]
+        client.say(book(1, snapshot=True), book(2), book(3))
+        await rig.until(lambda: len(rig.sink.of(BookUpdate)) == 3)
+        assert [update.sequence for update in found] == [1, 3]
+
+
+# --- random streams against a model --------------------------------------------------------------------------------
+
+PRICES = [float(price) for price in range(90, 111)]
+
+
+def truth(number: int) -> dict[float, float]:
+    """The exchange's book after update `number`: update n sets a price to n, or where n % 3 == 0 deletes it."""
+    found: dict[float, float] = {}
+    for n in range(1, number + 1):
+        price, size = change(n)
+        found.pop(price, None)
+        if size:
+            found[price] = size
+    return found
+
+
+def change(number: int) -> tuple[float, float]:
+    return PRICES[number * 7 % len(PRICES)], float(number % 3 and number)
+
+
+class Player:
+    """Plays the exchange as `script` says: losses, doubles, and snapshots that come late or are too old."""
+
+    def __init__(self, rig: Rig, client: Client, script: list[str]) -> None:
+        self.rig, self.client, self.script = rig, client, script
+        self.number = 0
+        self.texts: list[Any] = []
+
+    def play(self) -> None:
+        for step in self.script:
+            {
+                "next": self.next,
+                "lose": self.lose,
+                "double": self.double,
+                "empty": self.empty,
+                "range": self.range,
+                "flush": self.flush,
+            }.get(step, self.snapshot(step))()
+        self.flush()
+
+    def next(self) -> None:
+        self.number += 1
+        self.texts.append(book(self.number, bids=[change(self.number)]))
+
+    def range(self) -> None:
+        first = self.number + 1
+        self.number += 3
+        self.texts.append(book(first, self.number, bids=[change(n) for n in range(first, self.number + 1)]))
+
+    def lose(self) -> None:
+        self.number += 1
+
+    def double(self) -> None:
+        if self.texts:
+            self.texts.append(self.texts[-1])
+
+    def empty(self) -> None:
+        self.number += 1
+        price, size = change(self.number)
+        present = truth(self.number - 1).get(price, 0.0)
+        self.texts.append(book(self.number, bids=[] if present == size else [(price, size)]))
+
+    def snapshot(self, step: str) -> Any:
+        def tell() -> None:
+            as_of = max(0, self.number - int(step.partition("-")[2] or 0))
+            self.texts.append(book(as_of, bids=truth(as_of).items(), snapshot=True))
+
+        return tell
+
+    def flush(self) -> None:
+        if self.texts:
+            self.client.say(*self.texts)
+            self.texts = []
+
+
+STEPS = st.lists(
+    st.sampled_from(["next"] * 6 + ["range", "double", "lose", "empty", "flush", "snapshot", "snapshot-1", "snapshot-5"]),
+    max_size=60,
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(STEPS)
+def test_whenever_a_book_is_called_live_what_was_told_of_it_is_the_truth(script: list[str]) -> None:
+    """Checked at every event, by a reader that has nothing but what was told. In the end all is repaired."""
+
+    async def main() -> None:
+        async with running(InBandFeed, BOOK) as rig:
+            client = await rig.accept()
+            player = Player(rig, client, script)
+            player.play()
+            await rig.read(client)
+            client.say(book(player.number, bids=truth(player.number).items(), snapshot=True), trade(1))
+            await rig.until(lambda: bool(rig.sink.of(Trade)))
+            check(rig, player.number)
+            found = rig.feed.book("BTC-USDT")
+            assert (dict(found.bids) if found else {}) == truth(player.number)
+
+    asyncio.run(main())
+
+
+def check(rig: Rig, number: int) -> None:
+    reader, last = Reader(), 0
+    for event in rig.sink.told:
+        reader.take(event)
+        if isinstance(event, BookUpdate):
+            last = event.sequence
+        if "BTC-USDT" in reader.live and not isinstance(event, Gap):  # a gap says by itself that something is wrong
+            assert reader.levels("BTC-USDT")[0] == truth(last), (names(rig), event)
+    assert reader.live
+    assert reader.levels("BTC-USDT")[0] == truth(number)
+
+
+@settings(max_examples=25, deadline=None)
+@given(STEPS, st.integers(0, 6))
+def test_the_same_holds_where_snapshots_are_fetched_however_old_they_are(script: list[str], age: int) -> None:
+    script = [step for step in script if not step.startswith("snapshot")]
+
+    async def main() -> None:
+        async with running(FetchingFeed, BOOK) as rig:
+            client = await rig.accept()
+            player = Player(rig, client, script)
+            answering = asyncio.ensure_future(answer(rig, player, age))
+            player.play()
+            await rig.read(client)
+            await rig.until(lambda: "BTC-USDT" in {mark.instrument.name for mark in rig.sink.of(Live)})
+            player.lose()  # so that the end is a repair in any case
+            player.next()
+            player.flush()
+            await rig.until(lambda: (found := rig.feed.book("BTC-USDT")) and found.sequence == player.number)
+            answering.cancel()
+            check(rig, player.number)
+
+    asyncio.run(main())
+
+
+async def answer(rig: Rig, player: Player, age: int) -> None:
+    while True:
+        _, question = await rig.hand.questions.get()
+        as_of = max(0, player.number - age)
+        age = max(0, age - 1)
+        update = rig.feed.answer(as_of)
+        question.set_result(
+            BookUpdate(update.feed, BTC, tuple(truth(as_of).items()), (), True, as_of, as_of, 0, 0)
+        )

@@ -1,0 +1,478 @@
+"""The base of all feeds, by a JSON feed of lines or messages over real sockets: its connections and conversations."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from ticktree.actors import Backoff
+from ticktree.feeds import FeedAccount, FeedError, Refused, SequenceRule, Source
+from ticktree.market import (
+    Bar,
+    EventKind,
+    FeedStatus,
+    Gap,
+    Instrument,
+    Live,
+    Quote,
+    Stale,
+    Topic,
+    Trade,
+)
+from ticktree.net import PeerLost, Unreachable
+
+from ..probe import DEADLINE_S, turns_until
+from .rig import ACK, BTC, Hand, JsonFeed, LoginFeed, RuledFeed, book, quote, running, trade
+
+NAMES = ("BTC-USDT", "ETH-USDT")
+
+
+# --- live and lost -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "unix", "ws"])
+async def test_it_is_live_once_data_arrive_and_lost_with_the_connection(scheme: Any) -> None:
+    async with running(scheme=scheme) as rig:
+        client = await rig.accept()
+        assert rig.sink.told == []
+        client.say(trade(1))
+        await rig.until(lambda: bool(rig.sink.of(Trade)))
+        assert [type(event) for event in rig.sink.told] == [FeedStatus, Trade]
+        client.cut()
+        await rig.until(lambda: rig.sink.states() == ["live", "lost"])
+        assert rig.account.live is False
+
+
+async def test_an_acknowledgement_makes_it_live_too_and_no_word_does_not() -> None:
+    async with running() as rig:
+        client = await rig.accept()
+        await client.hear(b"subscribe")
+        assert rig.sink.told == []
+        client.say(ACK)
+        await rig.until(lambda: rig.sink.states() == ["live"])
+        client.say(ACK, ACK, trade(1))
+        await rig.until(lambda: bool(rig.sink.of(Trade)))
+        assert rig.sink.states() == ["live"]
+
+
+async def test_a_connection_that_never_was_live_is_not_told_as_lost() -> None:
+    async with running() as rig:
+        (await rig.accept()).cut()
+        await rig.accept()
+        assert rig.sink.told == []
+        assert rig.account.connections == 2
+
+
+async def test_data_wait_for_a_snapshot_and_do_not_make_it_live() -> None:
+    async with running() as rig:
+        client = await rig.accept()
+        client.say(book(1))
+        await rig.read(client)
+        assert rig.sink.told == []
+
+
+async def test_its_end_is_told_as_a_loss() -> None:
+    async with running() as rig:
+        (await rig.accept()).say(ACK)
+        await rig.until(lambda: rig.sink.states() == ["live"])
+    assert rig.sink.states() == ["live", "lost"]
+
+
+async def test_a_life_that_was_killed_is_told_as_lost_by_the_next() -> None:
+    async with running(lives=2) as rig:
+        (await rig.accept()).say(ACK)
+        await rig.until(lambda: rig.sink.states() == ["live"])
+        rig.system.cells()[0].kill()
+        await rig.until(lambda: rig.sink.states() == ["live", "lost"])
+        assert "killed" in rig.sink.of(FeedStatus)[-1].reason
+        rig.feeds[0]._connection().abort(PeerLost("cut"))  # nobody else lets go of it
+        second = await rig.accept()
+        second.say(trade(1))
+        await rig.until(lambda: rig.sink.states()[2:] == ["live"])
+
+
+# --- subscriptions -------------------------------------------------------------------------------------------------
+
+
+async def test_each_connection_is_asked_for_all_topics_again() -> None:
+    async with running(JsonFeed, "test/BTC-USDT/trade", "test/ETH-USDT/quote") as rig:
+        for _ in range(3):
+            client = await rig.accept()
+            heard = await client.hear(b"\n")
+            assert heard == b"subscribe test/BTC-USDT/trade test/ETH-USDT/quote\n"
+            client.cut()
+        await rig.accept()
+    assert rig.feed.opens == 4
+
+
+async def test_a_new_connection_begins_its_numbers_anew() -> None:
+    async with running(RuledFeed, "test/BTC-USDT/trade") as rig:
+        first = await rig.accept()
+        first.say(trade(100), trade(101))
+        await rig.until(lambda: len(rig.sink.of(Trade)) == 2)
+        first.cut()
+        second = await rig.accept()
+        second.say(trade(7), trade(8))
+        await rig.until(lambda: len(rig.sink.of(Trade)) == 4)
+        assert (rig.account.gaps, rig.account.duplicates) == (0, 0)
+
+
+async def test_who_cannot_be_reached_is_tried_again_and_counted() -> None:
+    async with running() as rig:
+        where = rig.feed.url
+        rig.feed.url = "tcp://127.0.0.1:1"
+        (await rig.accept()).cut()
+        await rig.until(lambda: rig.account.errors["Refused"] > 2)
+        rig.feed.url = where
+        await rig.accept()
+
+
+# --- login ---------------------------------------------------------------------------------------------------------
+
+
+async def test_it_logs_in_before_it_subscribes() -> None:
+    async with running(LoginFeed) as rig:
+        client = await rig.accept()
+        assert await client.hear(b"login\n") == b"login\n"
+        login = await rig.hand.logins.get()
+        client.say(trade(1))  # what comes meanwhile is read
+        await rig.until(lambda: bool(rig.sink.of(Trade)))
+        assert client.heard == b"login\n"
+        login.set_result(None)
+        await client.hear(b"login\nsubscribe")
+
+
+async def test_a_login_that_is_refused_costs_the_connection() -> None:
+    async with running(LoginFeed) as rig:
+        client = await rig.accept()
+        (await rig.hand.logins.get()).set_exception(Refused("test", "a wrong key"))
+        await client.gone()
+        assert b"subscribe" not in client.heard
+        second = await rig.accept()
+        (await rig.hand.logins.get()).set_result(None)
+        await second.hear(b"subscribe")
+        assert rig.account.errors == {"Refused": 1}
+        assert rig.account.broken == 0
+
+
+async def test_a_login_under_way_ends_with_its_connection() -> None:
+    async with running(LoginFeed) as rig:
+        client = await rig.accept()
+        login = await rig.hand.logins.get()
+        client.cut()
+        second = await rig.accept()
+        assert login.cancelled()
+        await rig.hand.logins.get()
+        assert await second.hear(b"login\n") == b"login\n"
+
+
+async def test_a_login_that_fails_by_our_fault_ends_the_life() -> None:
+    async with running(LoginFeed, lives=2) as rig:
+        await rig.accept()
+        (await rig.hand.logins.get()).set_exception(ZeroDivisionError("ours"))
+        await rig.accept()
+        assert "ours" in rig.history()[0]
+
+
+# --- definitions ---------------------------------------------------------------------------------------------------
+
+
+async def test_definitions_are_asked_for_once_over_connections_and_lives() -> None:
+    async with running(lives=2) as rig:
+        (await rig.accept()).cut()
+        await rig.accept()
+        rig.system.ref("feed").tell("nonsense")
+        await rig.accept()
+        assert len(rig.feeds) == 2
+        assert rig.hand.asked == 1
+        assert rig.feed.instruments.keys() == set(NAMES)
+        assert rig.feed.instruments["BTC-USDT"] == BTC
+
+
+async def test_definitions_that_cannot_be_had_are_asked_for_again() -> None:
+    hand = Hand(refusals=[Unreachable("http://x", "no"), FeedError("maintenance"), Refused("test", "later")])
+    async with running(hand=hand) as rig:
+        await rig.accept()
+        assert rig.hand.asked == 4
+        assert rig.account.errors == {"Unreachable": 1, "Unlocated": 2}
+
+
+async def test_an_instrument_that_is_not_listed_ends_it_and_names_what_is_near() -> None:
+    async with running(RuledFeed, "test/BTC-USDC/trade", lives=2, intensity=1) as rig:
+        async with asyncio.timeout(DEADLINE_S):
+            report = await rig.system.wait()
+        assert report.exit_code == 1
+        assert "UnknownInstruments" in str(report.reason)
+        assert "BTC-USDC (near it: BTC-USDT" in str(report.reason)
+        assert rig.hand.asked == 2
+
+
+async def test_only_what_is_wanted_is_adopted() -> None:
+    hand = Hand(listing=tuple(Instrument(f"X{n}-USDT", n, BTC.price_increment, BTC.size_increment) for n in range(50)))
+    async with running(RuledFeed, "test/X7-USDT/trade", hand=hand) as rig:
+        await rig.accept()
+        assert list(rig.feed.instruments) == ["X7-USDT"]
+
+
+# --- pausing -------------------------------------------------------------------------------------------------------
+
+
+async def test_it_reads_no_more_until_the_last_holder_lets_go() -> None:
+    async with running(RuledFeed, "test/BTC-USDT/trade") as rig:
+        client = await rig.accept()
+        client.say(trade(1))
+        await rig.until(lambda: len(rig.sink.of(Trade)) == 1)
+        for holder in ("a", "b", "b"):
+            rig.feed.pause(holder)
+        client.say(trade(2))
+        rig.feed.resume("b")
+        rig.feed.resume("unknown")
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(rig.sink.of(Trade)) == 1
+        rig.feed.resume("a")
+        await rig.until(lambda: len(rig.sink.of(Trade)) == 2)
+        assert rig.account.pauses == 1
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "ws"])
+async def test_a_pause_holds_over_a_reconnect(scheme: Any) -> None:
+    async with running(RuledFeed, "test/BTC-USDT/trade", scheme=scheme) as rig:
+        first = await rig.accept()
+        first.say(trade(1))
+        await rig.until(lambda: len(rig.sink.of(Trade)) == 1)
+        rig.feed.pause("a")
+        rig.feed._connection().abort(PeerLost("cut"))
+        second = await rig.accept()
+        await rig.until(lambda: rig.account.connections == 2)
+        second.say(trade(1))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(rig.sink.of(Trade)) == 1
+        rig.feed.resume("a")
+        await rig.until(lambda: len(rig.sink.of(Trade)) == 2)
+
+
+async def test_it_can_be_paused_before_there_is_a_connection() -> None:
+    async with running(RuledFeed, "test/BTC-USDT/trade") as rig:
+        rig.feed.pause("a")
+        client = await rig.accept()
+        client.say(trade(1))
+        await client.hear(b"subscribe")
+        assert rig.sink.told == []
+        rig.feed.resume("a")
+        await rig.until(lambda: bool(rig.sink.of(Trade)))
+
+
+# --- silence -------------------------------------------------------------------------------------------------------
+
+
+class Beating(RuledFeed):
+    heartbeat_s = 0.05
+
+    def beat(self) -> bytes:
+        return b"beat\n"
+
+
+class Quick(RuledFeed):
+    heartbeat_s = 0.05
+    pongs_suffice = True
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "ws"])
+async def test_a_peer_that_went_without_a_word_is_noticed_within_two_heartbeats(scheme: Any) -> None:
+    """Nobody reads at the other end, so that a WebSocket's pings are not answered either."""
+    async with running(Quick, scheme=scheme) as rig:
+        loop = asyncio.get_running_loop()
+        client = await rig.accept()
+        await rig.until(lambda: rig.account.connections == 1)
+        client.say(trade(1))
+        await rig.until(lambda: rig.account.live)
+        began_s = loop.time()
+        await rig.until(lambda: not rig.account.live)
+        assert 0.05 < loop.time() - began_s < 0.15  # 0.1, and what the machine was late
+        assert rig.account.errors == {"Silent": 1}
+
+
+async def test_it_beats_itself_also_while_it_does_not_read_and_then_no_silence_counts() -> None:
+    async with running(Beating) as rig:
+        client = await rig.accept()
+        client.say(trade(1))
+        await rig.until(lambda: rig.account.live)
+        rig.feed.pause("a")
+        await client.hear(b"beat\nbeat\nbeat\nbeat\n")  # four heartbeats
+        assert rig.account.connections == 1
+        client.say(trade(2))
+        rig.feed.resume("a")
+        await rig.until(lambda: len(rig.sink.of(Trade)) == 2)
+        assert rig.account.connections == 1
+
+
+async def test_a_websocket_that_promises_messages_is_lost_though_it_answers_pings() -> None:
+    class Promising(RuledFeed):
+        heartbeat_s = 0.05
+
+    async with running(Promising, scheme="ws") as rig:
+        await rig.accept()
+        await rig.until(lambda: rig.account.errors["Silent"] == 1)
+
+
+async def test_an_instrument_is_stale_after_a_deadline_that_was_asked_for() -> None:
+    async with running(RuledFeed, "test/BTC-USDT/trade", "test/ETH-USDT/trade", stale_after_s=0.05) as rig:
+        client = await rig.accept()
+        client.say(trade(1), trade(1, "ETH-USDT"))
+        await rig.until(lambda: len(rig.sink.of(Stale)) == 2)
+        assert "nothing came for 0.05 s" in rig.sink.of(Stale)[0].reason
+        client.say(trade(2))
+        await rig.until(lambda: bool(rig.sink.of(Live)))
+        assert rig.sink.told.index(rig.sink.of(Live)[0]) == rig.sink.told.index(rig.sink.of(Trade)[-1]) + 1
+        assert [mark.instrument.name for mark in rig.sink.of(Live)] == ["BTC-USDT"]
+
+
+async def test_silence_is_normal_unless_somebody_says_otherwise_and_while_nobody_reads() -> None:
+    async with running(RuledFeed, "test/BTC-USDT/trade", stale_after_s=0.05) as rig:
+        client = await rig.accept()
+        client.say(trade(1))
+        await rig.until(lambda: rig.account.live)
+        rig.feed.pause("a")
+        began_s = asyncio.get_running_loop().time()
+        await turns_after(began_s + 0.1)
+        assert rig.sink.of(Stale) == []
+        rig.feed.resume("a")
+        rig.feed._look()
+        assert rig.sink.of(Stale) == []
+        await rig.until(lambda: bool(rig.sink.of(Stale)))
+
+
+async def turns_after(due_s: float) -> None:
+    """Real time has to pass here, because it is real time that must not count."""
+    done = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_at(due_s, done.set_result, None)
+    await done
+
+
+async def test_a_gap_that_is_open_outlasts_the_end_of_a_silence() -> None:
+    async with running(RuledFeed, stale_after_s=0.05) as rig:
+        client = await rig.accept()
+        client.say(book(1, snapshot=True))
+        await rig.until(lambda: len(rig.sink.of(Live)) == 1)
+        rig.feed._books._books["BTC-USDT"].reset()  # as if a gap were being repaired
+        await rig.until(lambda: len(rig.sink.of(Stale)) == 2)
+        client.say(trade(1), trade(1, "ETH-USDT"))
+        await rig.until(lambda: len(rig.sink.of(Trade)) == 2)
+        assert len(rig.sink.of(Live)) == 1
+
+
+# --- numbers -------------------------------------------------------------------------------------------------------
+
+
+async def test_what_comes_twice_is_dropped_and_counted_and_gaps_are_told_in_place() -> None:
+    async with running(RuledFeed, "test/BTC-USDT/trade", "test/ETH-USDT/trade") as rig:
+        client = await rig.accept()
+        client.say(trade(1), trade(2), trade(2), trade(1), trade(5), trade(9, "ETH-USDT"), trade(6))
+        await rig.until(lambda: len(rig.sink.of(Trade)) == 5)
+        told = [event.sequence if isinstance(event, Trade) else type(event) for event in rig.sink.told]
+        assert told == [FeedStatus, 1, 2, Gap, 5, 9, 6]
+        (gap,) = rig.sink.of(Gap)
+        assert (gap.instrument, gap.kind, gap.expected, gap.found) == (BTC, "trade", 3, 5)
+        assert (rig.account.duplicates, rig.account.gaps) == (2, 1)
+
+
+async def test_where_numbers_only_grow_what_is_left_out_is_no_gap() -> None:
+    async with running(RuledFeed, "test/BTC-USDT/quote") as rig:
+        client = await rig.accept()
+        client.say(quote(1), quote(7), quote(7), quote(5), quote(8))
+        await rig.until(lambda: len(rig.sink.of(Quote)) == 3)
+        assert (rig.account.duplicates, rig.account.gaps) == (2, 0)
+
+
+async def test_without_a_rule_everything_passes() -> None:
+    async with running(JsonFeed, "test/BTC-USDT/trade") as rig:
+        client = await rig.accept()
+        client.say(trade(3), trade(3), trade(1), trade(90))
+        await rig.until(lambda: len(rig.sink.of(Trade)) == 4)
+        assert (rig.account.duplicates, rig.account.gaps) == (0, 0)
+
+
+async def test_numbers_of_each_kind_have_a_rule_of_their_own() -> None:
+    class Ranged(JsonFeed):
+        rules = {EventKind.QUOTE: SequenceRule.PLUS_ONE, EventKind.TRADE: SequenceRule.RANGE}  # noqa: RUF012
+
+    async with running(Ranged) as rig:
+        client = await rig.accept()
+        client.say(trade(1), quote(50), quote(52), trade(2), trade(4))
+        await rig.until(lambda: len(rig.sink.of(Trade)) == 3)
+        assert [(gap.kind, gap.expected, gap.found) for gap in rig.sink.of(Gap)] == [("quote", 51, 52), ("trade", 3, 4)]
+
+
+async def test_crossed_quotes_are_counted_and_an_empty_side_is_not_crossed() -> None:
+    async with running(RuledFeed, "test/BTC-USDT/quote") as rig:
+        client = await rig.accept()
+        client.say(quote(1, bid=101, ask=100), quote(2, bid=100, ask=0), quote(3))
+        await rig.until(lambda: len(rig.sink.of(Quote)) == 3)
+        assert rig.account.crossed == 1
+
+
+# --- batches and accounts ------------------------------------------------------------------------------------------
+
+
+async def test_what_one_read_brings_is_one_batch_but_for_the_marks_in_it() -> None:
+    async with running(RuledFeed, "test/BTC-USDT/trade") as rig:
+        client = await rig.accept()
+        client.say(*map(trade, range(1, 11)))
+        await rig.until(lambda: len(rig.sink.of(Trade)) == 10)
+        assert [len(batch) for batch in rig.sink.batches] == [10]
+        client.say(trade(11), trade(13))
+        await rig.until(lambda: len(rig.sink.of(Trade)) == 12)
+        assert [len(batch) for batch in rig.sink.batches] == [10, 1, 1]
+        assert rig.account.kinds == {"trade": 12, "Gap": 1, "FeedStatus": 1}
+        assert rig.account.messages == 12
+        assert rig.account.events == 12
+
+
+async def test_bars_pass_through() -> None:
+    class Bars(JsonFeed):
+        def decode(self, frame: memoryview | bytes, received_ns: int) -> Iterable[Bar]:
+            return [Bar(self.name, BTC, 1, 1, 1, 1, 1, 1, 1, 0, 1, received_ns)]
+
+    async with running(Bars, "test/BTC-USDT/bar") as rig:
+        (await rig.accept()).say(b"x")
+        await rig.until(lambda: bool(rig.sink.of(Bar)))
+        assert rig.account.events == 1
+
+
+async def test_a_fault_of_ours_ends_the_life_and_its_bytes_are_accounted_for() -> None:
+    async with running(lives=2) as rig:
+        client = await rig.accept()
+        rig.feed.decode = lambda frame, received_ns: 1 / 0
+        client.say(trade(1))
+        await rig.accept()
+        assert "division" in rig.history()[0]
+        assert rig.account.skipped == client.sent
+
+
+async def test_it_answers_nothing_that_it_does_not_understand() -> None:
+    async with running(lives=2) as rig:
+        rig.system.ref("feed").tell("nonsense")
+        await turns_until(lambda: len(rig.feeds) == 2)
+        assert "UnknownMessage" in rig.history()[0]
+
+
+async def test_a_feed_without_a_framing_speaks_over_websockets_only() -> None:
+    class Framed(RuledFeed):
+        framing = None
+
+    async with running(Framed, lives=2, intensity=1) as rig:
+        async with asyncio.timeout(DEADLINE_S):
+            await rig.system.wait()
+    assert "speaks over WebSockets only" in rig.history()[0]
+
+
+def test_its_parts_are_made_of_the_source() -> None:
+    source = Source("test", (Topic("test", "*", "book"),), sink=Any, account=FeedAccount(), backoff=Backoff())  # type: ignore[arg-type]
+    feed = RuledFeed(source, "tcp://127.0.0.1:1", Hand())
+    assert (feed.name, feed.topics) == ("test", source.topics)
+    assert feed.book("BTC-USDT") is None
+    assert list(feed.books()) == []
+

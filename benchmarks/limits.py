@@ -44,7 +44,9 @@ async def built(*names: str) -> AsyncGenerator[dict[str, Path]]:
             source = SOURCES / f"{name}.c"
             if not source.is_file():
                 raise Missing(f"there is no {source}; TICKTREE_LIMITS may name another folder")
-            subprocess.run([compiler, "-O2", "-o", program, source], check=True)
+            build = await asyncio.create_subprocess_exec(compiler, "-O2", "-o", program, source)
+            if await build.wait():
+                raise Missing(f"{compiler} could not build {source}")
         yield programs
 
 
@@ -52,7 +54,7 @@ async def built(*names: str) -> AsyncGenerator[dict[str, Path]]:
 async def beside(command: Sequence[str | Path], port: int) -> AsyncGenerator[None]:
     """`command` runs on the other CPUs and listens at `port`, until the block ends. Raises `Missing`."""
     others = other_cpus()
-    process = subprocess.Popen(list(map(str, command)))
+    process = await asyncio.create_subprocess_exec(*map(str, command))
     try:
         if others:
             os.sched_setaffinity(process.pid, others)
@@ -60,11 +62,11 @@ async def beside(command: Sequence[str | Path], port: int) -> AsyncGenerator[Non
         yield
     finally:
         process.kill()
-        process.wait()
+        await process.wait()
 
 
 def other_cpus() -> set[int]:
-    """Those this process is not pinned to; none where affinity cannot be set. Raises `Missing` when there is one CPU."""
+    """Those this process is not pinned to; none where affinity cannot be set. Raises `Missing` where there is one."""
     if not hasattr(os, "sched_setaffinity"):
         return set()
     others = set(range(os.cpu_count() or 1)) - os.sched_getaffinity(0)

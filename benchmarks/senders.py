@@ -2,7 +2,7 @@
 
 `python -m benchmarks.senders frames PORT ROWS`  TICKS frames of ROWS rows, in the wire protocol
 `... json PORT`                                  Binance aggregate trades, in WebSocket frames
-`... paced PORT`                                 64-byte trades one at a time; the client says how many, how many a second
+`... paced PORT`                                 64-byte trades one at a time, as many and as fast as asked for
 """
 
 import base64
@@ -54,7 +54,7 @@ def frames(client: socket.socket) -> None:
     client.sendall(writer.write(wire.Hello(session="0" * 16, feed="bench")))
     client.sendall(writer.write(wire.Instruments(INSTRUMENTS)) + writer.write(wire.Subscribed(("bench/*/*",))))
     block = frame_block(rows)
-    data, sequences = memoryview(block.view(np.uint8)).cast("B"), block["sequence"]
+    data, sequences = block.view(np.uint8).data, block["sequence"]
     while True:
         client.sendall(data)
         sequences += np.uint64(len(block) * rows)
@@ -97,7 +97,7 @@ def json(client: socket.socket) -> None:
     upgrade = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     client.sendall(upgrade + b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
     block, numbers = json_block()
-    data = memoryview(block).cast("B")
+    data = block.data
     first = FIRST
     while not _says_something(client):  # a goodbye: nothing else is to be said
         write_numbers(numbers, first)
@@ -154,7 +154,9 @@ def paced(client: socket.socket) -> None:
     for number in range(count):
         while (now_ns := time.monotonic_ns()) < due_ns:  # sleeping would come late
             pass
-        client.sendall(RECORD.pack(number % 1_000, TickKind.TRADE, TickFlag.LAST, 0, number, now_ns, 0, 100.0, 1.0, 0, 0))
+        client.sendall(
+            RECORD.pack(number % 1_000, TickKind.TRADE, TickFlag.LAST, 0, number, now_ns, 0, 100.0, 1.0, 0, 0)
+        )
         due_ns += gap_ns
     client.recv(1)  # until the client goes
 

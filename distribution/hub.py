@@ -107,14 +107,16 @@ class Hub:
     def resend_book(self, subscriber: ActorRef[Any], feed: str, instrument: str) -> bool:
         """Tell `subscriber`, who lost rows of a book, that book anew, and after it `Live`.
 
-        False when that cannot be: the feed itself has no verified book, or it is above the whole mailbox, or nobody
-        subscribed. Raises `NoSuchFeed`.
+        False when that cannot be: it did not ask for that book, or has no room for it ever, or the feed itself has
+        none that is verified. Raises `NoSuchFeed`.
         """
         port, subscription = self._ports.get(feed), self._subscriptions.get(subscriber.path)
         if port is None:
             raise NoSuchFeed(feed, get_close_matches(feed, self._ports, 1), self._ports)
+        if subscription is None or not subscription.wants(feed, instrument, EventKind.BOOK):
+            return False
         snapshot = port.book(instrument)
-        if snapshot is None or subscription is None or weight(snapshot) > subscriber.mailbox.capacity:
+        if snapshot is None or weight(snapshot) > subscriber.mailbox.capacity:
             return False
         self._in_order(partial(self._resend, subscription, port, instrument))
         return True

@@ -112,6 +112,10 @@ class Subscription:
         """Whether its mailbox takes batches by itself whatever happens, until it is closed."""
         return not self.one_by_one and not isinstance(self.subscriber.mailbox.overflow, Block | Fail)
 
+    def wants(self, feed: str, instrument: str, kind: str) -> bool:
+        """Whether it asked for that stream."""
+        return any(topic.matches(feed, instrument, kind) for topic in self.topics)
+
     def follow(self, former: "Subscription") -> None:
         """Take the place of `former`: go on with its counts, and with what still waits."""
         self._backlog, self._refused, self._hole = former._backlog, former._refused, former._hole

@@ -10,7 +10,6 @@ import msgspec
 
 from ticktree.market import Event, EventKind, Instrument, Topic, dialect, messages
 from ticktree.market.messages import FeedMark, GapMark, InstrumentMark, LiveMark, StaleMark
-from ticktree.net import Connection
 
 from .errors import Refused
 from .feed import Acknowledged, Decoded, Feed
@@ -62,6 +61,8 @@ class DialectFeed(Feed):
             case FeedMark() | InstrumentMark() | GapMark() | StaleMark() | LiveMark():
                 mark = messages.heard(message, self.instruments)
                 return (msgspec.structs.replace(mark, feed=self.name),)
+            case messages.Hello() if message.version != messages.VERSION:
+                raise Refused(self.name, f"it speaks version {message.version}, and we {messages.VERSION}")
             case messages.Subscribe() | messages.Unsubscribe():
                 raise Refused(self.name, "it speaks as a client does: there is no server at that address")
             case _:
@@ -69,16 +70,8 @@ class DialectFeed(Feed):
         return ()
 
     def _skipped(self, message: messages.Skipped) -> Event:
+        books = frozenset((self.name, name) for _, name in message.books)
         for _, name in message.books:
             if name in self.instruments:
                 self.distrust(self.instruments[name], "the other side left out rows of its book")
-        return messages.heard(
-            msgspec.structs.replace(message, books=tuple((self.name, name) for _, name in message.books)),
-            self.instruments,
-        )
-
-    def _bad(self, connection: Connection, frame: memoryview | bytes, error: Exception) -> bool:
-        if isinstance(error, Refused):  # nothing more will come, whatever the policy for single messages
-            connection.abort(error)
-            return False
-        return super()._bad(connection, frame, error)
+        return msgspec.structs.replace(messages.heard(message, self.instruments), books=books, feed=self.name)

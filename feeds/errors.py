@@ -11,7 +11,6 @@ FeedError
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-
 MOST_SHOWN = 5  # looking for near names takes 10 ms each among some thousands
 
 

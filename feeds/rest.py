@@ -235,7 +235,7 @@ def decoded(what: str, data: bytes, type: type[T]) -> T:
     """`data`, JSON, as `type`. Raises `BadAnswer`."""
     try:
         return msgspec.json.decode(data, type=type, strict=False)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
         raise BadAnswer(what, str(error), data) from None
 
 

@@ -24,7 +24,8 @@ from ticktree.actors import (
     run_system,
 )
 from ticktree.distribution import Hub
-from ticktree.feeds import FeedAccount, Market, SimulatedExchange, SimulatedFeed, Source
+from ticktree.feeds import FeedAccount, Source
+from ticktree.feeds.simulated import Market, SimulatedExchange, SimulatedFeed
 from ticktree.market import EventKind, Topic, batch_rows, latest_quote
 from ticktree.routing import Desk, Policy, Portfolio, Router, Timeout
 from ticktree.routing.venues.simulated import SimulatedVenue

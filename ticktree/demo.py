@@ -8,7 +8,7 @@ import attrs
 
 from ticktree.actors import Actor, ChildSpec, Conflate, Down, DropOldest, Mailbox, System
 from ticktree.distribution import Hub
-from ticktree.feeds import Market
+from ticktree.feeds.simulated import Market
 from ticktree.market import FeedState, FeedStatus, Quote, Topic, latest_quote
 from ticktree.strategies import Momentum
 

@@ -123,9 +123,9 @@ class FakePort:
         return [book for name in self._last if (book := self.book(name)) is not None]
 
     def book(self, instrument: str) -> BookUpdate | None:
-        if instrument not in self._last:
+        bids, asks = (tuple(side.items()) for side in self._levels.get(instrument, ({}, {})))
+        if not bids and not asks:
             return None
-        bids, asks = (tuple(side.items()) for side in self._levels[instrument])
         last = self._last[instrument]
         return msgspec.structs.replace(last, bids=bids, asks=asks, snapshot=True, first_sequence=last.sequence)
 

@@ -73,6 +73,7 @@ class World:
         """Numbered without a gap in each book; the feed has it before it is published."""
         random, last = self.random, port.last(instrument.name)
         levels = {float(random.randrange(1, 9)): float(random.randrange(3)) for _ in range(4)}
+        levels[10.0] = last + 1.0  # no book is ever empty: an update has at least one level
         sides, cut = tuple(levels.items()), random.randrange(len(levels))
         number, snapshot = last + 1, not last or random.random() < 0.05
         made = BookUpdate(port.name, instrument, sides[:cut], sides[cut:], snapshot, number, number, 0, 0)

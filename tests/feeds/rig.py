@@ -33,7 +33,7 @@ from ticktree.market import (
     Trade,
 )
 from ticktree.market.strict_json import Strict
-from ticktree.net import Connection, Lines
+from ticktree.net import Connection, Framing, Lines
 
 from ..net.raw_websocket import TEXT, Frame, RawPeer
 from ..probe import BOX, DEADLINE_S
@@ -253,6 +253,7 @@ def book(
 
 
 ACK = {"type": "ack"}
+Question = tuple[str, asyncio.Future[BookUpdate]]  # which instrument's snapshot is asked for
 
 
 @attrs.define(eq=False)
@@ -262,10 +263,10 @@ class Hand:
     listing: tuple[Instrument, ...] = (BTC, ETH)
     refusals: list[Exception] = attrs.field(factory=list[Exception])  # of the next questions for definitions
     asked: int = 0  # for definitions
-    questions: "asyncio.Queue[tuple[str, asyncio.Future[BookUpdate]]]" = attrs.field(factory=asyncio.Queue)
+    questions: asyncio.Queue[Question] = attrs.field(factory=asyncio.Queue[Question])
     open: int = 0  # questions for snapshots without an answer
     most_open: int = 0
-    logins: "asyncio.Queue[asyncio.Future[None]]" = attrs.field(factory=asyncio.Queue)
+    logins: asyncio.Queue[asyncio.Future[None]] = attrs.field(factory=asyncio.Queue[asyncio.Future[None]])
 
     async def question(self, name: str | None = None) -> "asyncio.Future[BookUpdate]":
         """The next question for a snapshot."""
@@ -278,7 +279,7 @@ class Hand:
 class JsonFeed(Feed):
     """Trades, quotes and books of a made-up exchange, one JSON object a line or WebSocket message."""
 
-    framing = staticmethod(lambda: Lines(65_536))
+    framing: ClassVar[Callable[[], Framing] | None] = staticmethod(lambda: Lines(65_536))
 
     def __init__(self, source: Source, url: str, hand: Hand) -> None:
         super().__init__(source, url)
@@ -391,10 +392,19 @@ class Rig:
         await self.until(lambda: self.account.connections == len(self.exchange.clients))
         return client
 
+    async def until_told(self, count: int, *types: type) -> None:
+        await self.until(lambda: len(self.sink.of(*types)) == count)
+
+    async def until_broken(self, count: int) -> None:
+        await self.until(lambda: self.account.broken == count)
+
+    async def until_failed(self, count: int) -> None:
+        await self.until(lambda: sum(self.account.errors.values()) == count)
+
     async def read(self, client: Client) -> None:
         """Wait until the feed has read all that was sent on this, its present connection (a stream)."""
         async with asyncio.timeout(DEADLINE_S):
-            while self.arrived() < client.sent:  # bytes of an unfinished message wake nobody
+            while self.arrived() < client.sent:  # noqa: ASYNC110  # bytes of an unfinished message set nothing off
                 await asyncio.sleep(0)
         self.audit()
 

@@ -20,7 +20,7 @@ BOTH = (BOOK, "test/ETH-USDT/book")
 
 def names(rig: Rig) -> list[str]:
     """What was told, in short: a number for a book's update, with * for a snapshot."""
-    short = {FeedStatus: "", Gap: "gap", Stale: "stale", Live: "live", Trade: "trade"}
+    short: dict[Any, str] = {FeedStatus: "", Gap: "gap", Stale: "stale", Live: "live", Trade: "trade"}
     told = (
         f"{event.sequence}{'*' * event.snapshot}" if isinstance(event, BookUpdate) else short[type(event)]
         for event in rig.sink.told
@@ -149,6 +149,7 @@ async def test_what_waits_is_bounded_and_a_snapshot_that_never_came_is_asked_for
     async with running(InBandFeed, BOOK) as rig:
         client = await rig.accept()
         await client.hear(b"subscribe")
+        held: Any = None
         for start in range(0, MOST_WAITING + 1, 500):
             client.say(*(book(n) for n in range(start, min(start + 500, MOST_WAITING + 1))))
             await rig.read(client)
@@ -274,10 +275,11 @@ async def test_an_answer_that_cannot_be_cancelled_is_ignored_too() -> None:
 
     async with running(Stubborn, BOOK) as rig:
         first = await rig.accept()
-        await rig.hand.question()
+        old = await rig.hand.question()
         first.cut()
         await rig.accept()
         question = await rig.hand.question()
+        assert old.cancelled()
         assert rig.feed.book("BTC-USDT") is None
         question.set_result(rig.feed.answer(7))
         await rig.until(lambda: bool(rig.sink.of(Live)))
@@ -363,14 +365,10 @@ class Player:
 
     def play(self) -> None:
         for step in self.script:
-            {
-                "next": self.next,
-                "lose": self.lose,
-                "double": self.double,
-                "empty": self.empty,
-                "range": self.range,
-                "flush": self.flush,
-            }.get(step, self.snapshot(step))()
+            if step.startswith("snapshot"):
+                self.snapshot(int(step.partition("-")[2] or 0))
+            else:
+                getattr(self, step)()
         self.flush()
 
     def next(self) -> None:
@@ -395,12 +393,9 @@ class Player:
         present = truth(self.number - 1).get(price, 0.0)
         self.texts.append(book(self.number, bids=[] if present == size else [(price, size)]))
 
-    def snapshot(self, step: str) -> Any:
-        def tell() -> None:
-            as_of = max(0, self.number - int(step.partition("-")[2] or 0))
-            self.texts.append(book(as_of, bids=truth(as_of).items(), snapshot=True))
-
-        return tell
+    def snapshot(self, age: int) -> None:
+        as_of = max(0, self.number - age)
+        self.texts.append(book(as_of, bids=truth(as_of).items(), snapshot=True))
 
     def flush(self) -> None:
         if self.texts:
@@ -409,7 +404,9 @@ class Player:
 
 
 STEPS = st.lists(
-    st.sampled_from(["next"] * 6 + ["range", "double", "lose", "empty", "flush", "snapshot", "snapshot-1", "snapshot-5"]),
+    st.sampled_from(
+        ["next"] * 6 + ["range", "double", "lose", "empty", "flush", "snapshot", "snapshot-1", "snapshot-5"]
+    ),
     max_size=60,
 )
 
@@ -475,6 +472,4 @@ async def answer(rig: Rig, player: Player, age: int) -> None:
         as_of = max(0, player.number - age)
         age = max(0, age - 1)
         update = rig.feed.answer(as_of)
-        question.set_result(
-            BookUpdate(update.feed, BTC, tuple(truth(as_of).items()), (), True, as_of, as_of, 0, 0)
-        )
+        question.set_result(BookUpdate(update.feed, BTC, tuple(truth(as_of).items()), (), True, as_of, as_of, 0, 0))

@@ -7,6 +7,7 @@ import pytest
 
 from ticktree.feeds import Acknowledged, FeedAccount, Refused, Source
 from ticktree.feeds.dialect import DialectFeed
+from ticktree.feeds.simulated import Stats
 from ticktree.market import (
     BadPayload,
     BookUpdate,
@@ -88,7 +89,7 @@ def test_words_without_news_are_none(message: messages.Message) -> None:
 def test_what_was_left_out_is_told_under_its_own_name() -> None:
     (mark,) = heard(feed(), messages.Skipped(7, (("theirs", "BTC-USDT"),)))
     assert isinstance(mark, Skipped)
-    assert (mark.rows, mark.books) == (7, frozenset({("mine", "BTC-USDT")}))
+    assert (mark.feed, mark.rows, mark.books) == ("mine", 7, frozenset({("mine", "BTC-USDT")}))
 
 
 def test_an_instrument_that_was_never_defined_is_refused() -> None:
@@ -107,6 +108,7 @@ def test_what_is_no_message_is_refused() -> None:
         (messages.Refused(messages.Refusal.TOPIC, "no such thing"), "no such thing"),
         (messages.Refused(messages.Refusal.BUSY), "busy"),
         (messages.End("closing time"), "closing time"),
+        (messages.Hello(version=9), "it speaks version 9"),
         (messages.Subscribe(("*/*/*",)), "there is no server at that address"),
     ],
 )
@@ -121,5 +123,6 @@ def test_books_are_checked_by_their_numbers() -> None:
 
 async def test_a_refused_subscription_is_tried_anew_on_another_connection() -> None:
     async with following("ws", topics=("sim/DOGE-USDT/book",)) as rig:
-        await rig.follower.until_now(lambda: rig.account.connections >= 3)
+        while (await rig.system.ref("exchange").ask(Stats(), 5.0)).refused < 3:
+            pass
         assert rig.account.errors["Refused"] >= 2

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -163,7 +163,8 @@ async def test_a_login_under_way_ends_with_its_connection() -> None:
         client.cut()
         second = await rig.accept()
         assert login.cancelled()
-        await rig.hand.logins.get()
+        again = await rig.hand.logins.get()
+        assert not again.done()
         assert await second.hear(b"login\n") == b"login\n"
 
 
@@ -372,7 +373,7 @@ async def test_what_comes_twice_is_dropped_and_counted_and_gaps_are_told_in_plac
         client = await rig.accept()
         client.say(trade(1), trade(2), trade(2), trade(1), trade(5), trade(9, "ETH-USDT"), trade(6))
         await rig.until(lambda: len(rig.sink.of(Trade)) == 5)
-        told = [event.sequence if isinstance(event, Trade) else type(event) for event in rig.sink.told]
+        told: list[Any] = [event.sequence if isinstance(event, Trade) else type(event) for event in rig.sink.told]
         assert told == [FeedStatus, 1, 2, Gap, 5, 9, 6]
         (gap,) = rig.sink.of(Gap)
         assert (gap.instrument, gap.kind, gap.expected, gap.found) == (BTC, "trade", 3, 5)
@@ -442,13 +443,17 @@ async def test_bars_pass_through() -> None:
         assert rig.account.events == 1
 
 
+def broken(frame: memoryview | bytes, received_ns: int) -> Iterable[Trade]:
+    raise ZeroDivisionError("ours")
+
+
 async def test_a_fault_of_ours_ends_the_life_and_its_bytes_are_accounted_for() -> None:
     async with running(lives=2) as rig:
         client = await rig.accept()
-        rig.feed.decode = lambda frame, received_ns: 1 / 0
+        rig.feed.decode = broken
         client.say(trade(1))
         await rig.accept()
-        assert "division" in rig.history()[0]
+        assert "ours" in rig.history()[0]
         assert rig.account.skipped == client.sent
 
 
@@ -461,7 +466,7 @@ async def test_it_answers_nothing_that_it_does_not_understand() -> None:
 
 async def test_a_feed_without_a_framing_speaks_over_websockets_only() -> None:
     class Framed(RuledFeed):
-        framing = None
+        framing: ClassVar = None
 
     async with running(Framed, lives=2, intensity=1) as rig:
         async with asyncio.timeout(DEADLINE_S):
@@ -475,4 +480,3 @@ def test_its_parts_are_made_of_the_source() -> None:
     assert (feed.name, feed.topics) == ("test", source.topics)
     assert feed.book("BTC-USDT") is None
     assert list(feed.books()) == []
-

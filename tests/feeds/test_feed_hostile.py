@@ -1,10 +1,10 @@
-"""Bytes that are wrong, cut or merged, over real sockets: each gives a named error, a counter and the policy's answer."""
+"""Bytes that are wrong, cut or merged, over real sockets: named errors, counters, and the policy's answer."""
 
 import asyncio
 import logging
 import tracemalloc
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 
 from ticktree.actors import LiveClock
 from ticktree.feeds import BadMessage, Feed, FeedAccount, FeedError, Source, WireFeed
-from ticktree.market import MarketError, Topic, Trade, wire
+from ticktree.market import BookUpdate, MarketError, Topic, Trade, wire
 from ticktree.net import LengthPrefixed, Lines
 
 from .rig import ACK, ALL, BTC, ETH, Client, Collector, Hand, InBandFeed, JsonFeed, Rig, RuledFeed, book, running, trade
@@ -53,7 +53,7 @@ async def test_each_is_named_counted_and_skipped_and_what_follows_is_read(
             caplog.clear()
             with caplog.at_level(logging.DEBUG, "ticktree.feeds"):
                 client.say(text, trade(number))
-                await rig.until(lambda count=number: len(rig.sink.of(Trade)) == count)
+                await rig.until_told(number, Trade)
             assert rig.account.errors == {"BadMessage": number}, name
             (record,) = [record for record in caplog.records if "at byte" in record.message]
             assert record.message.startswith("test: at byte ")
@@ -69,7 +69,7 @@ async def test_or_it_costs_the_connection_and_what_came_before_is_told(scheme: A
         for number, (name, text) in enumerate(WRONG.items(), 1):
             client = await rig.accept()
             client.say(ACK, trade(1), text, trade(2))
-            await rig.until(lambda count=number: rig.account.broken == count)
+            await rig.until_broken(number)
             reason = rig.sink.told[-1].reason
             offset = len(client.framed(ACK) + client.framed(trade(1))) if scheme == "tcp" else None
             assert f"at byte {offset}:" in reason or scheme == "ws", name
@@ -89,7 +89,7 @@ async def test_a_text_that_is_no_utf_8_breaks_the_rules_of_websockets() -> None:
 
 
 class Prefixed(RuledFeed):
-    framing = staticmethod(lambda: LengthPrefixed(4, "little", 4_096))
+    framing: ClassVar = staticmethod(lambda: LengthPrefixed(4, "little", 4_096))
 
 
 async def test_a_line_without_end_is_given_up_at_its_bound_and_costs_no_memory() -> None:
@@ -150,14 +150,14 @@ def told_by(client: Client, cut: int) -> int:
 
 async def play_cut(rig: Rig, cut: int, how: str) -> None:
     client = await rig.accept()
-    before = len(rig.sink.batches), len(rig.sink.told)
+    before = len(rig.sink.told)
     data = b"".join(map(client.framed, CONVERSATION))
     if cut:
         client.send(data[:cut])
     expected, losses = told_by(client, cut), sum(rig.account.errors.values())
 
     def told() -> int:
-        return sum(type(event).__name__ in ("Trade", "BookUpdate") for event in rig.sink.told[before[1] :])
+        return sum(isinstance(event, Trade | BookUpdate) for event in rig.sink.told[before:])
 
     await rig.until(lambda: told() == expected)
     if how == "reset":
@@ -166,13 +166,14 @@ async def play_cut(rig: Rig, cut: int, how: str) -> None:
         client.reset()
     else:
         client.cut()
-    await rig.until(lambda: sum(rig.account.errors.values()) == losses + 1)
+    await rig.until_failed(losses + 1)
     assert told() == expected
 
 
 async def play_cuts(scheme: Any, how: str, step: int) -> None:
     async with running(InBandFeed, scheme=scheme) as rig:
-        length = sum(len(Client(None, scheme == "ws").framed(text)) for text in CONVERSATION)  # type: ignore[arg-type]
+        nobody: Any = None
+        length = sum(len(Client(nobody, scheme == "ws").framed(text)) for text in CONVERSATION)
         cuts = range(0, length + 1, step)
         for cut in cuts:
             await play_cut(rig, cut, how)
@@ -219,17 +220,26 @@ class StubConnection:
         self.error = error
 
 
-def alone(make: Any) -> tuple[Feed, Any, FeedAccount]:
+def alone(make: Callable[[Source], Feed]) -> tuple[Feed, Any, FeedAccount]:
     """A feed without a system around it, and its connection."""
     account = FeedAccount()
     source = Source("test", tuple(map(Topic.parse, ALL)), Collector(), account=account)
     bare = make(source)
-    feed: Feed = type("Alone", (type(bare),), {"clock": LiveClock(), "own": _drop})(*_arguments(bare, source))
+    alone_class: Any = type("Alone", (type(bare),), {"clock": LiveClock(), "own": _drop})
+    feed: Feed = alone_class(*_arguments(bare, source))
     for instrument in (BTC, ETH):
         feed.adopt(instrument)
     connection: Any = StubConnection()
     account.opened(connection)
     return feed, connection, account
+
+
+def _in_band(source: Source) -> Feed:
+    return InBandFeed(source, "", Hand())
+
+
+def _wire(source: Source) -> Feed:
+    return WireFeed(source, "")
 
 
 def _drop(_: Feed, work: Any, what: str) -> None:
@@ -268,7 +278,7 @@ TEXTS = st.one_of(
 @settings(max_examples=200, deadline=None)
 @given(st.lists(TEXTS, max_size=8), st.sampled_from(["skip", "reconnect"]))
 def test_any_lines_give_events_or_named_errors(texts: list[bytes], policy: Any) -> None:
-    feed, connection, account = alone(lambda source: InBandFeed(source, "", Hand()))
+    feed, connection, account = alone(_in_band)
     object.__setattr__(feed.source, "on_bad", policy)
     feed_bytes(feed, connection, account, Lines(65_536), [text + b"\n" for text in texts])
 
@@ -297,7 +307,7 @@ def conversation() -> bytes:
 
 
 def wire_alone() -> tuple[Feed, Any, FeedAccount]:
-    feed, connection, account = alone(lambda source: WireFeed(source, ""))
+    feed, connection, account = alone(_wire)
     feed.opened()
     return feed, connection, account
 
@@ -324,7 +334,10 @@ def test_a_message_that_is_wrong_at_its_end_gives_nothing() -> None:
             yield Trade("test", BTC, 1.0, 1.0, None, 1, 0, received_ns)
             raise BadMessage(self.name, "it breaks off", bytes(frame))
 
-    feed, connection, account = alone(lambda source: Late(source, "", Hand()))
+    def late(source: Source) -> Feed:
+        return Late(source, "", Hand())
+
+    feed, connection, account = alone(late)
     feed_bytes(feed, connection, account, Lines(100), [b"x\n"])
     sink: Any = feed.source.sink
     assert sink.told == []

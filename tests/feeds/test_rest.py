@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import aiohttp
 import attrs
 import msgspec
 import pytest
@@ -24,7 +25,7 @@ from ticktree.feeds.rest import (
     TooSoon,
     Turns,
 )
-from ticktree.net import BadAddress, Lost, NameUnknown, PeerLost, Refused, Silent, TlsFailed, Unreachable
+from ticktree.net import BadAddress, Lost, NameUnknown, NoAnswer, PeerLost, Refused, Silent, TlsFailed, Unreachable
 
 LIMITS = RestLimits(weight_a_minute=6_000, total_s=2.0, most_bytes=100_000)
 
@@ -345,6 +346,24 @@ async def test_a_name_without_an_address_is_named(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(NameUnknown) as caught:
         await rest.get("/a", {}, 1, Level)
     assert "https://nowhere.invalid/a" in str(caught.value)
+    await rest.close()
+
+
+async def test_a_connection_that_is_not_made_in_time_or_not_at_all_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    failures: list[Callable[[Any], Exception]] = [
+        lambda _: TimeoutError(),
+        lambda request: aiohttp.ClientConnectorError(request.connection_key, OSError(113, "No route to host")),
+    ]
+
+    async def fail(_: Any, request: Any, *__: Any, **___: Any) -> Any:
+        raise failures.pop(0)(request)
+
+    monkeypatch.setattr("aiohttp.TCPConnector.connect", fail)
+    rest = Rest(Clock(), "https://127.0.0.1", LIMITS)
+    with pytest.raises(NoAnswer, match=r"within 1\.0 s"):
+        await rest.get("/a", {}, 1, Level)
+    with pytest.raises(Unreachable, match="No route to host"):
+        await rest.get("/a", {}, 1, Level)
     await rest.close()
 
 

@@ -328,6 +328,9 @@ class FakeTransport(asyncio.Transport):
     def is_closing(self) -> bool:
         return self.aborted
 
+    def is_reading(self) -> bool:
+        return self.reading
+
     def pause_reading(self) -> None:
         self.reading = False
 
@@ -342,14 +345,27 @@ async def test_others_have_a_turn_after_some_reads_that_filled_their_slot() -> N
     connection = StreamConnection(Keeper(), Records(64))
     connection.connection_made(transport := FakeTransport())
     for _ in range(READS_A_TURN):
-        assert transport.reading
+        assert transport.is_reading()
         feed(connection, bytes(connection.buffers.slot_bytes))
-    assert not transport.reading
+    assert not transport.is_reading()
     connection.pause_reading()
     connection.resume_reading()
-    assert not transport.reading
+    assert not transport.is_reading()
     await asyncio.sleep(0)
-    assert transport.reading
+    assert transport.is_reading()
+
+
+async def test_a_transport_is_told_at_once_that_reading_is_paused() -> None:
+    connection = StreamConnection(Keeper(), Records(64))
+    connection.pause_reading()
+    connection.connection_made(transport := FakeTransport())
+    assert not transport.is_reading()
+    feed(connection, bytes(65))  # what uvloop does all the same
+    assert (connection.bytes_in, connection.buffered) == (65, 65)
+    connection.resume_reading()
+    assert transport.is_reading()
+    await asyncio.sleep(0)
+    assert (connection.bytes_in, connection.buffered) == (65, 1)
 
 
 async def test_a_turn_for_others_does_not_resume_what_the_peer_paused() -> None:
@@ -359,9 +375,9 @@ async def test_a_turn_for_others_does_not_resume_what_the_peer_paused() -> None:
         feed(connection, bytes(connection.buffers.slot_bytes))
     connection.pause_reading()
     await asyncio.sleep(0)
-    assert not transport.reading
+    assert not transport.is_reading()
     connection.resume_reading()
-    assert transport.reading
+    assert transport.is_reading()
 
 
 async def test_a_hand_off_window_opens_around_the_peers_call_and_tells_whether_more_waits() -> None:

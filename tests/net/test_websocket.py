@@ -420,7 +420,7 @@ async def test_an_abort_within_a_call_ends_it(side: str) -> None:
 
 # --- heartbeats ---------------------------------------------------------------------------------------------------
 
-BEAT_S = 0.15
+BEAT_S = 0.3
 
 
 @both_sides

@@ -91,7 +91,7 @@ async def test_the_events_of_a_batch_reach_their_handlers_in_order(columns: bool
         ref.tell(quote(9.0), 1)
         await ref.drain(DEADLINE_S)
         assert seen == [*events, quote(9.0)]
-        assert ref.stats().delivered == 7
+        assert ref.stats().delivered == 8
 
 
 async def test_bars_and_single_events_reach_their_handlers_too() -> None:
@@ -407,14 +407,15 @@ async def test_a_new_life_follows_no_book_before_it_has_a_snapshot() -> None:
         assert told == [(1, True), (3, True), "live", (4, False)]
 
 
-async def test_live_of_an_instrument_whose_book_nobody_asked_for_asks_for_nothing() -> None:
+async def test_a_hole_in_a_book_that_nobody_asked_for_brings_nothing() -> None:
     async with following(100) as (told, hub, port, ref):
         publish(hub, port, 1)
         await ref.drain(DEADLINE_S)
         hub.subscribe(ref, topics("sim/*/trade"))
-        hub.mark(Live("sim", BTC, 0))
+        hub.mark(Skipped(3, frozenset({("sim", "BTC-USDT")}), "sim"))
+        hub.mark(Live("sim", ETH, 0))
         await ref.drain(DEADLINE_S)
-        assert told == [(1, True), "live"]
+        assert told == [(1, True), "skipped", "live"]
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -14,6 +14,7 @@ from hypothesis import given, settings, strategies as st
 from ticktree.feeds import BadMessage, FeedError, Refused, Source
 from ticktree.feeds.exchanges.binance import URL, BinanceFeed, Listed, Listing, TooManyStreams, addressed, defined
 from ticktree.feeds.feed import Acknowledged
+from ticktree.feeds.rest import RestRefused
 from ticktree.market import (
     BadInstrument,
     Bar,
@@ -485,6 +486,47 @@ def test_a_symbol_that_is_not_its_assets_is_left_out() -> None:
     assert list(defined([entry(symbol="XBTUSDT")], set())) == []
 
 
+def many(count: int, base: int = 6) -> list[Topic]:
+    return [Topic("binance", f"{number:0{base}d}-USDT", "trade") for number in range(count)]
+
+
+class Asked:
+    """Stands for the HTTP client: refuses with `statuses` first, then lists nothing."""
+
+    def __init__(self, *statuses: int) -> None:
+        self.statuses, self.queries = list(statuses), list[dict[str, str]]()
+
+    async def get(self, path: str, query: dict[str, str], weight: int, type: object) -> Listing:
+        assert (path, weight) == ("/api/v3/exchangeInfo", 20)
+        self.queries.append(query)
+        if self.statuses:
+            raise RestRefused(path, self.statuses.pop(0), b"")
+        return Listing([])
+
+
+async def asked_for(topics: Iterable[Topic], *statuses: int) -> list[dict[str, str]]:
+    feed = BinanceFeed(Source("binance", tuple(topics), Nowhere()))
+    vars(feed)["_rest"] = asked = Asked(*statuses)
+    assert list(await feed.definitions()) == []
+    return asked.queries
+
+
+async def test_a_hundred_instruments_are_asked_for_by_name_and_more_are_picked_from_all() -> None:
+    (query,) = await asked_for(many(100))
+    assert len(json.loads(query["symbols"])) == 100
+    assert await asked_for(many(101)) == [{}]
+
+
+async def test_an_exchange_that_does_not_know_a_name_is_asked_for_all() -> None:
+    assert await asked_for(many(2), 400) == [{"symbols": '["000000USDT","000001USDT"]'}, {}]
+
+
+@pytest.mark.parametrize(("count", "statuses"), [(2, [500]), (2, [400, 400]), (101, [400])])
+async def test_any_other_refusal_of_definitions_is_told(count: int, statuses: list[int]) -> None:
+    with pytest.raises(RestRefused):
+        await asked_for(many(count), *statuses)
+
+
 # --- subscribing ---------------------------------------------------------------------------------------------------
 
 
@@ -499,10 +541,6 @@ async def test_the_streams_stand_in_the_address() -> None:
     )
     assert await feed.locate() == f"{URL}?streams=btcusdt@depth@100ms/btcusdt@aggTrade/ethbtc@bookTicker"
     assert list(feed.subscribe_frames(feed.topics)) == []
-
-
-def many(count: int, base: int = 6) -> list[Topic]:
-    return [Topic("binance", f"{number:0{base}d}-USDT", "trade") for number in range(count)]
 
 
 def test_what_the_address_cannot_hold_is_asked_for_by_few_short_messages() -> None:

@@ -82,12 +82,6 @@ class Follower:
                 self.heard.clear()
                 await self.heard.wait()
 
-    async def until_now(self, condition: Callable[[], Any]) -> None:
-        """For what is told to nobody."""
-        async with asyncio.timeout(DEADLINE_S):
-            while not condition():
-                await asyncio.sleep(0)
-
 
 @attrs.frozen
 class Rig:
@@ -139,6 +133,7 @@ async def following(
     market: Market = FAST,
     topics: tuple[str, ...] = ("sim/*/*",),
     on_bad: Literal["skip", "reconnect"] = "skip",
+    listen: tuple[str, ...] = EVERYWHERE,
 ) -> AsyncGenerator[Rig]:
     follower, account = Follower(), FeedAccount()
     wanted = tuple(map(Topic.parse, topics))
@@ -147,7 +142,7 @@ async def following(
     exchanges: list[SimulatedExchange] = []
 
     def exchange() -> SimulatedExchange:
-        exchanges.append(SimulatedExchange("sim", market, EVERYWHERE, faults))
+        exchanges.append(SimulatedExchange("sim", market, listen, faults))
         return exchanges[-1]
 
     def feed() -> Feed:

@@ -62,11 +62,6 @@ class Client:
         await self.until(lambda: len(self.of(wanted)) >= count)
         return self.of(wanted)
 
-    def narrow(self) -> None:
-        """Let the kernel keep little of what is not read: on loopback it would take 6 MB, which is many steps."""
-        transport: Any = vars(self.connection)["_transport"]
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 256 * 1024)
-
     async def gone(self) -> Exception:
         async with asyncio.timeout(DEADLINE_S):
             await self.connection.gone
@@ -145,6 +140,15 @@ class Rig:
         if topics:
             client.subscribe(*topics)
         return client
+
+    def narrow(self) -> None:
+        """Let the kernel keep little of what is not read: on loopback it would take 6 MB, which is many steps."""
+        ours: list[Any] = [client.connection for client in self.clients]
+        theirs: list[Any] = [vars(client)["_connection"] for client in vars(self.now)["_clients"]]
+        for connection in (*ours, *theirs):
+            sock: Any = vars(connection)["_transport"].get_extra_info("socket")
+            for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+                sock.setsockopt(socket.SOL_SOCKET, buffer, 256 * 1024)
 
     def agrees(self, client: Client) -> bool:
         """Whether each of its books is the true one of its number."""

@@ -230,7 +230,7 @@ async def test_who_does_not_keep_up_misses_ticks_is_told_how_many_and_then_how_t
         healthy = await rig.client("tcp", "*/*/trade")
         client = await rig.client(scheme, "*/*/*")
         await client.get(BookUpdate, 10)
-        client.narrow()
+        rig.narrow()
         client.connection.pause_reading()
         await healthy.until(lambda: rig.now.counters.withheld > 1_000)
         client.connection.resume_reading()

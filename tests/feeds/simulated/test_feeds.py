@@ -5,7 +5,7 @@ from typing import Any
 import attrs
 import pytest
 
-from ticktree.feeds.simulated import FaultKind, Faults, Halt
+from ticktree.feeds.simulated import FaultKind, Faults, Halt, Stats
 from ticktree.market import BookUpdate, FeedState, FeedStatus, Gap, InstrumentStatus, Quote, Trade
 
 from .follower import Rig, following
@@ -86,6 +86,14 @@ async def test_an_exchange_that_restarts_is_found_again_at_its_new_address(schem
         rig.check()
         assert len(rig.feeds) == 1
         assert len(rig.exchanges) == 2
+
+
+async def test_a_feed_whose_language_is_not_spoken_says_so_and_keeps_trying(caplog: pytest.LogCaptureFixture) -> None:
+    async with following("tcp", listen=("ws://127.0.0.1:0/",)) as rig:
+        while rig.account.errors["Unreachable"] < 2:
+            await rig.system.ref("exchange").ask(Stats(), 5.0)
+        assert rig.system.snapshot().actors()[1].restarts == 0
+    assert "and not at tcp or unix" in caplog.text
 
 
 # --- one fault at a time -------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ def told(market: Market, steps: int, now_ns: int = 0) -> list[Any]:
     return [one for _ in range(steps) for one in prices.step(now_ns)]
 
 
-def of(events: list[Any], kind: type, name: str = "BTC-USDT") -> list[Any]:
+def of(events: list[Any], kind: type[Any], name: str = "BTC-USDT") -> list[Any]:
     return [event for event in events if type(event) is kind and event.instrument.name == name]
 
 

@@ -1,0 +1,62 @@
+"""Book updates, whole however they are cut, and nothing foreign within them."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+
+from ticktree.feeds.updates import Updates, check_runs
+from ticktree.market import BadTick, Ticks
+from ticktree.market.ticks import copied, encoded
+
+from .rig import ETH
+from .test_wire_feed import book_ticks, trades
+
+MIXED = np.concatenate(
+    [book_ticks(3), encoded(trades(2)), book_ticks(1, instrument=ETH), book_ticks(5, snapshot=True), encoded(trades(1))]
+)
+
+
+@given(st.lists(st.integers(0, len(MIXED)), max_size=8))
+def test_wherever_it_is_cut_the_same_comes_out_in_whole_updates(cuts: list[int]) -> None:
+    places = [0, *sorted(cuts), len(MIXED)]
+    updates = Updates("test")
+    parts = [updates.whole(MIXED[start:end]) for start, end in pairwise(places)]
+    for part in parts:
+        assert not len(part) or part["kind"][-1] != 3 or part["flags"][-1] & 4
+    assert b"".join(part.tobytes() for part in parts) == MIXED.tobytes()
+
+
+def test_what_is_held_back_is_a_copy() -> None:
+    read = copied(book_ticks(3))
+    updates = Updates("test")
+    assert len(updates.whole(read[:2])) == 0
+    expected = book_ticks(3).tobytes()
+    read["a"][:2] = 0
+    assert updates.whole(read[2:]).tobytes() == expected
+
+
+def test_what_stands_alone_is_passed_on_as_it_is() -> None:
+    ticks = encoded(trades(3))
+    assert Updates("test").whole(ticks) is ticks
+
+
+def test_whole_updates_are_in_order() -> None:
+    check_runs(MIXED, "test")
+    check_runs(MIXED[:0], "test")
+    check_runs(MIXED[:2], "test")  # unfinished: `Updates` has that in hand
+
+
+@pytest.mark.parametrize(
+    ("ticks", "row"),
+    [
+        (np.concatenate([book_ticks(3)[:2], encoded(trades(1))]), 2),
+        (np.concatenate([encoded(trades(4)), book_ticks(2)[:1], book_ticks(2, instrument=ETH)]), 5),
+        (np.concatenate([book_ticks(2)[:1], book_ticks(2, snapshot=True)]), 1),
+    ],
+    ids=["a trade", "another instrument", "a snapshot"],
+)
+def test_a_stranger_within_an_update_is_found(ticks: Ticks, row: int) -> None:
+    with pytest.raises(BadTick, match=f"tick {row} of the batch"):
+        check_runs(ticks, "test")

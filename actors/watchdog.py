@@ -1,18 +1,17 @@
 """Notices a blocked event loop while it is still blocked, and names the actor that blocks it.
 
-The stack is written by `faulthandler.dump_traceback_later`, a C thread: a Python thread would get no turn while C code
-holds the interpreter. That thread cannot read our objects, but it prints the names of functions; so each actor's turn
-runs in a frame that carries the actor's path as its name, and the dump says `in [strategies/momentum]`.
+The stack is written by `faulthandler` (see dumper.py), if need be from C, which cannot read our objects. But it prints
+the names of functions; so each actor's turn runs in a frame that carries the actor's path as its name, and the dump
+says `in [strategies/momentum]`.
 """
 
-import faulthandler
 import logging
-import sys
 import types
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TextIO, TypeVar, cast
 
 from .clock import NS, Alarm, Clock
+from .dumper import Dumper
 
 log = logging.getLogger("ticktree.actors")
 
@@ -42,7 +41,7 @@ class Watchdog:
         self.longest_ns = 0
         self._clock = clock
         self._bound_s = bound_s
-        self._file = file
+        self._dumper = Dumper(file)
         self._alarm: Alarm | None = None
         self._armed_ns: int | None = None
         self._named = False  # who blocked the loop since then
@@ -60,7 +59,7 @@ class Watchdog:
             self._alarm = None
         if self._armed_ns is not None:
             self._armed_ns = None
-            faulthandler.cancel_dump_traceback_later()
+            self._dumper.cancel()
 
     def exit_at(self, due_ns: int) -> None:
         """From now on end the process (exit code 1, all stacks dumped) if it still runs then. The first call counts."""
@@ -72,12 +71,10 @@ class Watchdog:
         if self._armed_ns is not None and now_ns - self._armed_ns > self.bound_ns and not self._named:
             self.blocked("a coroutine or callback, named in the dump,", now_ns - self._armed_ns)
         self._armed_ns, self._named = now_ns, False
-        file = self._file or sys.__stderr__
         if self._exit_ns is not None:
-            left_s = max(0.001, (self._exit_ns - now_ns) / NS)
-            faulthandler.dump_traceback_later(left_s, exit=True, **_to(file))
+            self._dumper.set(max(0.001, (self._exit_ns - now_ns) / NS), exits=True)
             return
-        faulthandler.dump_traceback_later(self._bound_s, **_to(file))
+        self._dumper.set(self._bound_s)
         self._alarm = self._clock.call_at(now_ns + self.bound_ns // 3, self._arm)
 
     def blocked(self, path: str, elapsed_ns: int) -> None:
@@ -107,10 +104,3 @@ class Watchdog:
     def task_of(self, path: str, awaitable: Awaitable[None]) -> Coroutine[Any, Any, None]:
         """A coroutine that awaits `awaitable` in a frame named after the actor."""
         return _renamed(_awaited, path)(awaitable)
-
-
-def _to(file: TextIO | None) -> dict[str, Any]:
-    try:
-        return {"file": file} if file is not None and file.fileno() >= 0 else {}
-    except (OSError, ValueError):  # a captured stderr has no descriptor: faulthandler falls back to sys.stderr
-        return {}

@@ -76,14 +76,23 @@ class Books:
             book.reset()
             book.expected = book.mending = False
 
-    def begin(self, instruments: Iterable[Instrument]) -> None:
-        """The books of `instruments` were subscribed to."""
-        for instrument in instruments:
+    def begin(self) -> None:
+        """All that the feed's topics select were subscribed to."""
+        for instrument in self._wanted():
             book = self._book(instrument)
             if self._fetches:
                 self._repair(book)
             else:
                 book.expected = True
+
+    def _wanted(self) -> Iterable[Instrument]:
+        feed = self._feed
+        topics = [topic for topic in feed.topics if topic.matches_kind(EventKind.BOOK)]
+        names = {topic.instrument for topic in topics}
+        patterns = [topic for topic in topics if "*" in topic.instrument]
+        for name, instrument in feed.instruments.items():
+            if name in names or any(topic.matches(feed.name, name, EventKind.BOOK) for topic in patterns):
+                yield instrument
 
     # --- what comes in -----------------------------------------------------------------------------------------
 
@@ -138,6 +147,7 @@ class Books:
         if book.verified:
             book.reset()
             self._feed.mark(Stale(self._feed.name, instrument, reason, self._feed.clock.now_ns()))
+        book.expected = False  # what is missing may be the snapshot
         self._repair(book)
 
     def _book(self, instrument: Instrument) -> FeedBook:

@@ -220,15 +220,7 @@ class Feed(Particular, Outlet[Fault | Look]):
     def _subscribe(self, connection: Connection) -> None:
         for frame in self.subscribe_frames(self.topics):
             connection.write(frame)
-        self._books.begin(self._wanted_books())
-
-    def _wanted_books(self) -> Iterable[Instrument]:
-        topics = [topic for topic in self.topics if topic.matches_kind(EventKind.BOOK)]
-        names = {topic.instrument for topic in topics}
-        patterns = [topic for topic in topics if "*" in topic.instrument]
-        for name, instrument in self.instruments.items():
-            if name in names or any(topic.matches(self.name, name, EventKind.BOOK) for topic in patterns):
-                yield instrument
+        self._books.begin()
 
     # --- the connection's calls, within the loop's callbacks ----------------------------------------------------
 

@@ -45,7 +45,7 @@ class Batch:
             return
         assert events is not None
         self._rows = len(events)
-        if any(type(event) is BookUpdate for event in events):
+        if BookUpdate in map(type, events):
             self._ends = list(accumulate(map(weight, events)))
             self._rows = self._ends[-1]
 

@@ -7,7 +7,7 @@ from ticktree.feeds.book import MOST_WAITING, MOST_WAITING_LEVELS, MOST_WAITING_
 from ticktree.feeds.sequence import Verdict
 from ticktree.market import BookUpdate, OrderBook
 
-from .rig import BTC
+from .json_feed import BTC
 
 
 def delta(

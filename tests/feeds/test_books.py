@@ -4,15 +4,15 @@ import asyncio
 from typing import Any
 
 import pytest
-from hypothesis import given, settings, strategies as st
 
-from ticktree.feeds import FeedError, SequenceRule
+from ticktree.feeds import Feed, FeedError, SequenceRule, books
 from ticktree.feeds.book import MOST_WAITING
 from ticktree.market import BookUpdate, EventKind, FeedState, FeedStatus, Gap, Live, Stale, Trade
 from ticktree.net import Unreachable
 
 from ..probe import DEADLINE_S
-from .rig import BTC, Client, FetchingFeed, Hand, InBandFeed, JsonFeed, Reader, Rig, RuledFeed, book, running, trade
+from .json_feed import BTC, FetchingFeed, Hand, InBandFeed, JsonFeed, RuledFeed, book, trade
+from .rig import Reader, Rig, running
 
 BOOK = "test/BTC-USDT/book"
 BOTH = (BOOK, "test/ETH-USDT/book")
@@ -77,6 +77,33 @@ async def test_a_snapshot_that_is_too_old_is_asked_for_again() -> None:
         client.say(book(4, snapshot=True))
         await rig.until(lambda: len(rig.sink.of(Live)) == 2)
         assert names(rig)[-3:] == ["4*", "5", "live"]
+
+
+async def test_a_snapshot_that_does_not_come_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(books, "MOST_WAITING_NS", 20_000_000)
+    async with running(InBandFeed, BOOK) as rig:
+        client = await rig.accept()
+        client.say(book(1, snapshot=True), book(5))
+        await client.hear(b"again BTC-USDT\nagain BTC-USDT\nagain BTC-USDT")
+        client.say(book(9, snapshot=True))
+        await rig.until(lambda: len(rig.sink.of(Live)) == 2)
+        assert rig.account.errors["NoSnapshot"] >= 2
+        assert rig.account.connections == 1
+
+
+async def test_patterns_select_books_too() -> None:
+    async with running(FetchingWithout, "test/*/book", "test/ETH-*/trade") as rig:
+        rig.feed.adopt(BTC)
+        await rig.accept()
+        question = await rig.hand.question("BTC-USDT")
+        assert not question.done()
+        assert rig.hand.questions.empty()
+
+
+class FetchingWithout(FetchingFeed):
+    """Knows its instruments otherwise than by asking for definitions."""
+
+    definitions = Feed.definitions
 
 
 async def test_where_nothing_repairs_a_book_the_connection_is_made_anew() -> None:
@@ -333,143 +360,3 @@ async def test_who_joins_while_a_batch_is_published_finds_the_book_with_that_bat
         client.say(book(1, snapshot=True), book(2), book(3))
         await rig.until(lambda: len(rig.sink.of(BookUpdate)) == 3)
         assert [update.sequence for update in found] == [1, 3]
-
-
-# --- random streams against a model --------------------------------------------------------------------------------
-
-PRICES = [float(price) for price in range(90, 111)]
-
-
-def truth(number: int) -> dict[float, float]:
-    """The exchange's book after update `number`: update n sets a price to n, or where n % 3 == 0 deletes it."""
-    found: dict[float, float] = {}
-    for n in range(1, number + 1):
-        price, size = change(n)
-        found.pop(price, None)
-        if size:
-            found[price] = size
-    return found
-
-
-def change(number: int) -> tuple[float, float]:
-    return PRICES[number * 7 % len(PRICES)], float(number % 3 and number)
-
-
-class Player:
-    """Plays the exchange as `script` says: losses, doubles, and snapshots that come late or are too old."""
-
-    def __init__(self, rig: Rig, client: Client, script: list[str]) -> None:
-        self.rig, self.client, self.script = rig, client, script
-        self.number = 0
-        self.texts: list[Any] = []
-
-    def play(self) -> None:
-        for step in self.script:
-            if step.startswith("snapshot"):
-                self.snapshot(int(step.partition("-")[2] or 0))
-            else:
-                getattr(self, step)()
-        self.flush()
-
-    def next(self) -> None:
-        self.number += 1
-        self.texts.append(book(self.number, bids=[change(self.number)]))
-
-    def range(self) -> None:
-        first = self.number + 1
-        self.number += 3
-        self.texts.append(book(first, self.number, bids=[change(n) for n in range(first, self.number + 1)]))
-
-    def lose(self) -> None:
-        self.number += 1
-
-    def double(self) -> None:
-        if self.texts:
-            self.texts.append(self.texts[-1])
-
-    def empty(self) -> None:
-        self.number += 1
-        price, size = change(self.number)
-        present = truth(self.number - 1).get(price, 0.0)
-        self.texts.append(book(self.number, bids=[] if present == size else [(price, size)]))
-
-    def snapshot(self, age: int) -> None:
-        as_of = max(0, self.number - age)
-        self.texts.append(book(as_of, bids=truth(as_of).items(), snapshot=True))
-
-    def flush(self) -> None:
-        if self.texts:
-            self.client.say(*self.texts)
-            self.texts = []
-
-
-STEPS = st.lists(
-    st.sampled_from(
-        ["next"] * 6 + ["range", "double", "lose", "empty", "flush", "snapshot", "snapshot-1", "snapshot-5"]
-    ),
-    max_size=60,
-)
-
-
-@settings(max_examples=25, deadline=None)
-@given(STEPS)
-def test_whenever_a_book_is_called_live_what_was_told_of_it_is_the_truth(script: list[str]) -> None:
-    """Checked at every event, by a reader that has nothing but what was told. In the end all is repaired."""
-
-    async def main() -> None:
-        async with running(InBandFeed, BOOK) as rig:
-            client = await rig.accept()
-            player = Player(rig, client, script)
-            player.play()
-            await rig.read(client)
-            client.say(book(player.number, bids=truth(player.number).items(), snapshot=True), trade(1))
-            await rig.until(lambda: bool(rig.sink.of(Trade)))
-            check(rig, player.number)
-            found = rig.feed.book("BTC-USDT")
-            assert (dict(found.bids) if found else {}) == truth(player.number)
-
-    asyncio.run(main())
-
-
-def check(rig: Rig, number: int) -> None:
-    reader, last = Reader(), 0
-    for event in rig.sink.told:
-        reader.take(event)
-        if isinstance(event, BookUpdate):
-            last = event.sequence
-        if "BTC-USDT" in reader.live and not isinstance(event, Gap):  # a gap says by itself that something is wrong
-            assert reader.levels("BTC-USDT")[0] == truth(last), (names(rig), event)
-    assert reader.live
-    assert reader.levels("BTC-USDT")[0] == truth(number)
-
-
-@settings(max_examples=25, deadline=None)
-@given(STEPS, st.integers(0, 6))
-def test_the_same_holds_where_snapshots_are_fetched_however_old_they_are(script: list[str], age: int) -> None:
-    script = [step for step in script if not step.startswith("snapshot")]
-
-    async def main() -> None:
-        async with running(FetchingFeed, BOOK) as rig:
-            client = await rig.accept()
-            player = Player(rig, client, script)
-            answering = asyncio.ensure_future(answer(rig, player, age))
-            player.play()
-            await rig.read(client)
-            await rig.until(lambda: "BTC-USDT" in {mark.instrument.name for mark in rig.sink.of(Live)})
-            player.lose()  # so that the end is a repair in any case
-            player.next()
-            player.flush()
-            await rig.until(lambda: (found := rig.feed.book("BTC-USDT")) and found.sequence == player.number)
-            answering.cancel()
-            check(rig, player.number)
-
-    asyncio.run(main())
-
-
-async def answer(rig: Rig, player: Player, age: int) -> None:
-    while True:
-        _, question = await rig.hand.questions.get()
-        as_of = max(0, player.number - age)
-        age = max(0, age - 1)
-        update = rig.feed.answer(as_of)
-        question.set_result(BookUpdate(update.feed, BTC, tuple(truth(as_of).items()), (), True, as_of, as_of, 0, 0))

@@ -6,7 +6,7 @@ from ticktree.feeds.deadlines import Deadlines
 from ticktree.market import Batch, InstrumentIds
 from ticktree.market.ticks import encoded
 
-from .rig import BTC, ETH
+from .json_feed import BTC, ETH
 from .test_wire_feed import trades
 
 S = 1_000_000_000

@@ -15,7 +15,8 @@ from ticktree.feeds import BadMessage, Feed, FeedAccount, FeedError, Source, Wir
 from ticktree.market import BookUpdate, MarketError, Topic, Trade, wire
 from ticktree.net import LengthPrefixed, Lines
 
-from .rig import ACK, ALL, BTC, ETH, Client, Collector, Hand, InBandFeed, JsonFeed, Rig, RuledFeed, book, running, trade
+from .json_feed import ACK, ALL, BTC, ETH, Hand, InBandFeed, JsonFeed, RuledFeed, book, trade
+from .rig import Client, Collector, Rig, running
 
 TRADES = ("test/BTC-USDT/trade",)
 

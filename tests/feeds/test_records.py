@@ -9,7 +9,8 @@ from ticktree.feeds import RecordFeed, Source
 from ticktree.market import BookUpdate, Instrument, Live, Trade
 from ticktree.market.ticks import encoded
 
-from .rig import BTC, ETH, Hand, running
+from .json_feed import BTC, ETH, Hand
+from .rig import running
 from .test_wire_feed import book_ticks, changed, trades
 
 

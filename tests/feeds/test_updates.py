@@ -10,7 +10,7 @@ from ticktree.feeds.updates import Updates, check_runs
 from ticktree.market import BadTick, Ticks
 from ticktree.market.ticks import copied, encoded
 
-from .rig import ETH
+from .json_feed import ETH
 from .test_wire_feed import book_ticks, trades
 
 MIXED = np.concatenate(

@@ -431,6 +431,7 @@ async def test_whatever_is_lost_the_books_are_right_in_the_end(seed: int) -> Non
             instrument = random.choice((BTC, ETH))
             number = port.last(instrument.name) + 1
             sides = [(float(random.randrange(4)), float(random.randrange(3))) for _ in range(random.randrange(1, 6))]
+            sides.append((9.0, 1.0))  # no book is ever empty
             told = update(*sides, snapshot=number == 1, sequence=number, instrument=instrument)
             port.follow(told)
             hub.publish(batch(told, columns=random.random() < 0.5))

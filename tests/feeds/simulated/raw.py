@@ -145,8 +145,8 @@ class Rig:
         """Let the kernel keep little of what is not read: on loopback it would take 6 MB, which is many steps."""
         ours: list[Any] = [client.connection for client in self.clients]
         theirs: list[Any] = [vars(client)["_connection"] for client in vars(self.now)["_clients"]]
-        for connection in (*ours, *theirs):
-            sock: Any = vars(connection)["_transport"].get_extra_info("socket")
+        for connection in ours + theirs:
+            sock = connection._transport.get_extra_info("socket")
             for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
                 sock.setsockopt(socket.SOL_SOCKET, buffer, 256 * 1024)
 

@@ -12,7 +12,6 @@ from ticktree.market import Quote, Trade, TradingStatus, messages
 from ticktree.market.events import BookUpdate
 from ticktree.market.messages import Refusal
 
-from ...probe import turns_until
 from .raw import BOTH, DEADLINE_S, FAST, exchange
 
 STILL = attrs.evolve(FAST, interval_s=60.0)
@@ -171,7 +170,8 @@ async def test_who_does_not_keep_to_the_order_is_told_why_and_sent_away(
         refused = client.of(messages.Refused)
         assert [one.reason for one in refused] == [reason]
         assert isinstance(client.said[-1], messages.End)
-        await turns_until(lambda: rig.now.stats().clients == 0)
+        while (await rig.system.ref("exchange").ask(Stats(), DEADLINE_S)).clients:
+            pass
 
 
 @pytest.mark.parametrize("scheme", BOTH)
@@ -281,7 +281,8 @@ async def test_an_exchange_that_restarts_begins_its_market_anew() -> None:
         first = rig.now
         rig.system.ref("exchange").tell("nonsense")
         await client.gone()
-        await turns_until(lambda: rig.now is not first and bool(rig.now.urls))
+        await rig.system.ref("exchange").ask(Where(), DEADLINE_S)
+        assert rig.now is not first
         again = await rig.client("tcp", "*/*/book")
         await again.get(BookUpdate, 10)
         assert rig.agrees(again)

@@ -1,0 +1,97 @@
+"""A deadline that nobody puts off is dumped, safely, whatever the code at work does."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from io import StringIO
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from ticktree.actors.dumper import Dumper
+
+DEADLINE_S = 10.0
+
+# Frames come and go as fast as they can while they are dumped.
+BUSY = """
+import sys, time
+from ticktree.actors.dumper import Dumper
+
+def deep(n):
+    return [deep(n - 1) for _ in range(2)] if n else len([0] * 10)
+
+dumper = Dumper(open(sys.argv[1], "w"))
+until = time.monotonic() + float(sys.argv[2])
+while time.monotonic() < until:
+    dumper.set(0.001)
+    began = time.monotonic()
+    while time.monotonic() < began + 0.004:
+        deep(6)
+dumper.cancel()
+"""
+
+
+@pytest.fixture
+def dumped(tmp_path: Path) -> Iterator[tuple[Dumper, Callable[[], str]]]:
+    path = tmp_path / "dump"
+    with path.open("w") as file:
+        dumper = Dumper(file)
+        yield dumper, path.read_text
+        dumper.cancel()
+
+
+def _wait(condition: Callable[[], bool]) -> None:
+    until = monotonic() + DEADLINE_S
+    while not condition():
+        assert monotonic() < until
+
+
+def test_a_deadline_that_passes_is_dumped_once(dumped: tuple[Dumper, Callable[[], str]]) -> None:
+    dumper, text = dumped
+    dumper.set(0.01)
+    _wait(lambda: "test_a_deadline_that_passes_is_dumped_once" in text())
+    dumper.cancel()
+    assert text().count("Timeout (0:00:00.01") == 1
+
+
+def test_a_deadline_that_is_put_off_or_taken_back_is_not(dumped: tuple[Dumper, Callable[[], str]]) -> None:
+    dumper, text = dumped
+    for _ in range(20):
+        dumper.set(30.0)
+    dumper.cancel()
+    dumper.cancel()
+    assert text() == ""
+    assert "watchdog" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_deadline_may_be_brought_forward(dumped: tuple[Dumper, Callable[[], str]]) -> None:
+    dumper, text = dumped
+    dumper.set(30.0)
+    dumper.set(0.01)
+    _wait(lambda: "Timeout" in text())
+
+
+def test_without_anywhere_to_write_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", written := StringIO())
+    monkeypatch.setattr(sys, "__stderr__", None)
+    monkeypatch.setattr("faulthandler.dump_traceback_later", lambda *_, **__: None)
+    dumper = Dumper(None)
+    dumper.set(0.001)
+    _wait(lambda: "Timeout" in written.getvalue())
+    dumper.cancel()
+
+
+def _busy(path: Path, for_s: float) -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run([sys.executable, "-c", BUSY, path, str(for_s)], timeout=for_s + 60, check=False)
+
+
+def test_frames_that_change_all_the_time_are_dumped_without_harm(tmp_path: Path) -> None:
+    assert _busy(tmp_path / "dump", 1.0).returncode == 0
+    assert (tmp_path / "dump").read_text().count("Timeout") > 10
+
+
+@pytest.mark.soak
+def test_frames_that_change_all_the_time_are_dumped_without_harm_for_long(tmp_path: Path) -> None:
+    assert _busy(tmp_path / "dump", 120.0).returncode == 0

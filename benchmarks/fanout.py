@@ -1,5 +1,6 @@
 """One batch to many mailboxes: what the hub costs a delivery, over asyncio.Queue's `put_nowait`.
 
+`whole`     every subscriber wants everything: the batch itself is handed over
 `shared`    every subscriber wants the same, a part of the instruments: the part is picked once
 `distinct`  every subscriber wants a part of its own: each is picked by a lookup table
 
@@ -15,7 +16,7 @@ import attrs
 
 from ticktree.actors import Actor, ChildSpec, DropOldest, Mailbox, Supervisor, System
 from ticktree.distribution import Hub
-from ticktree.market import Batch, Topic, batch_rows
+from ticktree.market import Batch, BookUpdate, Topic, batch_rows
 
 from .measure import NANOSECONDS, Figure, Inexact, Plan, with_extra
 from .senders import INSTRUMENTS, trades
@@ -29,6 +30,26 @@ class Sink(Actor[Batch]):
 
     def on_message(self, message: Batch) -> None:
         pass
+
+
+class Offers:
+    """The port of a feed that brings trades of everything."""
+
+    name = "bench"
+    topics = (Topic("bench", "*", "trade"),)
+
+    def books(self) -> tuple[BookUpdate, ...]:
+        """None."""
+        return ()
+
+    def book(self, instrument: str) -> None:
+        """None."""
+
+    def pause(self, holder: object) -> None:
+        """Never asked."""
+
+    def resume(self, holder: object) -> None:
+        """Never asked."""
 
 
 @attrs.define
@@ -89,6 +110,7 @@ def _fan(system: System, topics: list[str], batches: int) -> Fan:
         hub.ids.adopt(instrument)
     ticks = trades(ROWS)
     ticks.setflags(write=False)
+    hub.attach(Offers())
     for number, topic in enumerate(topics):
         hub.subscribe(system.ref(f"sink{number}"), (Topic.parse(topic),))
     return Fan(system, hub, Batch("bench", hub.ids, ticks=ticks), [asyncio.Queue() for _ in topics], batches)

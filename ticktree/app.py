@@ -75,6 +75,7 @@ class StrategyPart:
     router: str
     mailbox: Mailbox
     columns: bool = False  # whether it takes whole batches
+    pauses_feed: bool = False  # whether its `Block` mailbox may stop its feeds, for everyone
 
 
 @attrs.frozen
@@ -116,7 +117,8 @@ class App:
 def strategy_part(strategy: type[Strategy], router: str = "default") -> StrategyPart:
     """What a strategy's class declares. Raises `BadTopic`."""
     topics = tuple(map(Topic.parse, strategy.topics))
-    return StrategyPart(strategy.__name__.lower(), strategy, topics, router, strategy.mailbox, strategy.takes_columns())
+    mailbox = strategy.fitted(strategy.mailbox)
+    return StrategyPart(strategy.__name__.lower(), strategy, topics, router, mailbox, strategy.takes_columns())
 
 
 def _check_class(given: object) -> None:
@@ -146,7 +148,7 @@ class Subscriber(Actor[None]):
 
     def on_start(self) -> None:
         for path, wanted in self._wanted.items():
-            self._hub.subscribe(self.find(path), wanted.topics, wanted.most_rows)
+            self._hub.subscribe(self.find(path), wanted.topics, wanted.most_rows, wanted.pauses_feed)
 
 
 @attrs.frozen
@@ -155,6 +157,7 @@ class Wanted:
 
     topics: tuple[Topic, ...]
     most_rows: int | None = ROWS_AT_ONCE
+    pauses_feed: bool = False
 
 
 @attrs.frozen
@@ -179,14 +182,16 @@ def assemble(app: App) -> Assembly:
     wanted: dict[str, Wanted] = {}
     wanted |= {f"venues/{venue.name}": Wanted((Topic(venue.prices, "*", EventKind.QUOTE),)) for venue in app.venues}
     wanted |= {
-        f"strategies/{strategy.name}": Wanted(strategy.topics, None if strategy.columns else ROWS_AT_ONCE)
+        f"strategies/{strategy.name}": Wanted(
+            strategy.topics, None if strategy.columns else ROWS_AT_ONCE, strategy.pauses_feed
+        )
         for strategy in app.strategies
     }
     groups = (
         _group("venues", [_venue(venue, portfolio) for venue in app.venues]),
         _group("routers", [_router(router, app, portfolio) for router in app.routers]),
         ChildSpec("hub", lambda: Subscriber(hub, wanted), FEW),
-        _group("strategies", [_strategy(strategy, portfolio) for strategy in app.strategies]),
+        _group("strategies", [_strategy(strategy, portfolio, hub) for strategy in app.strategies]),
         _group("feeds", [spec for feed in app.feeds for spec in _feed(feed, hub, accounts[feed.name])]),
     )
     return Assembly(Supervisor(groups, intensity=3, period_s=30.0, id="ticktree"), hub, portfolio, accounts)
@@ -205,7 +210,7 @@ def _router(part: RouterPart, app: App, portfolio: Portfolio) -> ChildSpec:
     return ChildSpec(part.name, lambda: Router(part.name, part.policy, venues, portfolio), ORDERS)
 
 
-def _strategy(part: StrategyPart, portfolio: Portfolio) -> ChildSpec:
+def _strategy(part: StrategyPart, portfolio: Portfolio, hub: Hub) -> ChildSpec:
     def start() -> Strategy:
         strategy = part.make()
 
@@ -213,6 +218,7 @@ def _strategy(part: StrategyPart, portfolio: Portfolio) -> ChildSpec:
             return strategy.find(f"routers/{part.router}")
 
         strategy.sit_at(Desk(part.name, part.router, portfolio, router))
+        strategy.ask_for_books(lambda feed, instrument: hub.resend_book(strategy.ref, feed, instrument))
         return strategy
 
     return ChildSpec(part.name, start, part.mailbox)

@@ -53,7 +53,12 @@ def demo(for_s: float, seed: int, loop: str) -> None:
     metavar="URL",
     help="Where its JSON dialect is spoken, over WebSockets; '' leaves it out.",
 )
-@click.option("--token", default="", help="What clients must say; needed to listen beyond this machine.")
+@click.option(
+    "--token",
+    default="",
+    envvar="TICKTREE_TOKEN",
+    help="What clients must say; needed to listen beyond this machine. Better by TICKTREE_TOKEN: others see arguments.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="What prices and faults are drawn from.")
 @click.option("--interval", default="20ms", show_default=True, metavar="TIME", help="Between two steps of the market.")
 @click.option("--depth", type=click.IntRange(min=1), default=20, show_default=True, help="Levels a side of each book.")

@@ -63,6 +63,8 @@ def test_a_connection_whose_end_nobody_told_is_settled_by_the_next() -> None:
     account.lost(killed, PeerLost("late"), broken=False)
     assert balanced(account)
     assert (account.bytes_in, account.skipped) == (110, 40)
+    second.bytes_in = 25
+    assert account.bytes_in == 125
 
 
 def test_what_nobody_looks_at_any_more_is_skipped_but_for_what_is_unfinished() -> None:

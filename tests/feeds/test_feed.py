@@ -307,6 +307,17 @@ async def test_a_fault_of_ours_ends_the_life_and_its_bytes_are_accounted_for() -
         assert rig.account.skipped == client.sent
 
 
+async def test_what_came_before_a_fault_of_ours_is_told() -> None:
+    class Second(JsonFeed):
+        def decode(self, frame: memoryview | bytes, received_ns: int) -> Any:
+            return broken(frame, received_ns) if frame == b"fault" else super().decode(frame, received_ns)
+
+    async with running(Second, lives=2) as rig:
+        (await rig.accept()).say(trade(1), b"fault", trade(2))
+        await rig.accept()
+        assert [type(event) for event in rig.sink.told] == [FeedStatus, Trade, FeedStatus]
+
+
 async def test_it_answers_nothing_that_it_does_not_understand() -> None:
     async with running(lives=2) as rig:
         rig.system.ref("feed").tell("nonsense")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from ticktree.actors import LiveClock
-from ticktree.feeds import BadMessage, Feed, FeedAccount, FeedError, Source, WireFeed
+from ticktree.feeds import BadMessage, Feed, FeedAccount, FeedError, Refused, Source, WireFeed
 from ticktree.market import BookUpdate, MarketError, Topic, Trade, wire
 from ticktree.net import LengthPrefixed, Lines
 
@@ -77,6 +77,23 @@ async def test_or_it_costs_the_connection_and_what_came_before_is_told(scheme: A
             assert repr(text[:16]) in reason
             assert len(rig.sink.of(Trade)) == number
         assert rig.account.errors == {"BadMessage": len(WRONG)}
+
+
+async def test_a_refusal_costs_the_connection_whatever_the_policy_for_messages() -> None:
+    class Refusing(RuledFeed):
+        def decode(self, frame: memoryview | bytes, received_ns: int) -> Any:
+            if frame == b"no":
+                raise Refused(self.name, "too many streams")
+            return super().decode(frame, received_ns)
+
+    async with running(Refusing, *TRADES) as rig:
+        client = await rig.accept()
+        client.say(trade(1), b"no", trade(2))
+        await rig.until_failed(1)
+        assert (rig.account.errors, rig.account.broken) == ({"Refused": 1}, 0)
+        assert "too many streams" in rig.sink.told[-1].reason
+        assert len(rig.sink.of(Trade)) == 1
+        await rig.accept()
 
 
 async def test_a_text_that_is_no_utf_8_breaks_the_rules_of_websockets() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
+from ticktree.feeds import updates as module
 from ticktree.feeds.updates import Updates, check_runs
 from ticktree.market import BadTick, Ticks
 from ticktree.market.ticks import copied, encoded
@@ -35,6 +36,17 @@ def test_what_is_held_back_is_a_copy() -> None:
     expected = book_ticks(3).tobytes()
     read["a"][:2] = 0
     assert updates.whole(read[2:]).tobytes() == expected
+
+
+def test_the_bound_is_of_one_update_and_not_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_HELD_ROWS", 5)
+    updates = Updates("test")
+    for _ in range(10):
+        assert len(updates.whole(book_ticks(4)[:3])) == 0
+        assert len(updates.whole(book_ticks(4)[3:])) == 4
+    updates.whole(book_ticks(9)[:5])
+    with pytest.raises(BadTick, match="does not end within 5 rows"):
+        updates.whole(book_ticks(9)[5:6])
 
 
 def test_what_stands_alone_is_passed_on_as_it_is() -> None:

@@ -292,6 +292,18 @@ async def test_an_update_that_spans_frames_is_told_once_it_is_whole() -> None:
         assert [type(event) for event in rig.sink.told] == [FeedStatus, Trade, BookUpdate, Trade, Live]
 
 
+async def test_half_an_update_is_forgotten_with_its_connection() -> None:
+    async with running(make, *EVERYTHING) as rig:
+        server = await greeted(rig)
+        server.say(book_ticks(6, snapshot=True)[:4])
+        await rig.read(server.client)
+        server.client.cut()
+        await rig.until(lambda: not rig.account.live)
+        (await greeted(rig)).say(book_ticks(2, snapshot=True))
+        await rig.until_told(1, BookUpdate)
+        assert len(rig.sink.of(BookUpdate)[0].bids) == 2
+
+
 async def test_an_update_without_an_end_is_given_up_at_its_bound() -> None:
     async with running(make, *EVERYTHING) as rig:
         server = await greeted(rig)
@@ -390,6 +402,16 @@ async def test_a_book_that_the_other_side_calls_stale_is_not_given_to_late_joine
         await rig.until(lambda: len(rig.sink.of(Live)) == 3)
         assert rig.sink.states() == ["live", "lost", "live"]
         assert rig.feed.book("BTC-USDT") is not None
+
+
+async def test_what_the_other_side_called_lost_is_not_told_as_lost_again() -> None:
+    async with running(make, *EVERYTHING) as rig:
+        server = await greeted(rig)
+        server.say(wire.FeedMark("there", FeedState.LOST, "cut", 9))
+        await rig.until(lambda: rig.sink.states() == ["live", "lost"])
+        server.client.cut()
+        await greeted(rig)
+        assert rig.sink.states() == ["live", "lost", "live"]
 
 
 async def test_a_mark_of_an_instrument_that_was_never_defined_costs_the_connection() -> None:

@@ -26,7 +26,7 @@ demo: $(READY) ## feeds, strategies and a paper venue, running here in a moment
 	@$(BIN)/ticktree demo $(ARGS)
 
 test: $(READY) ## the tests, with branch coverage (ARGS="-k mailbox -x")
-	@$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term $(ARGS)
 
 lint: $(READY) ## style, types and the import contract
 	$(BIN)/ruff check

@@ -59,7 +59,7 @@ class TokenNeeded(CannotListen):
     """Whoever listens beyond loopback gives a token, which the peer protocol asks of everyone who connects."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(url, "it is not loopback, and there is no token to ask for; give one (token=..., or TICKTREE_TOKEN)")
+        super().__init__(url, "it is not loopback, and there is no token to ask for: give one (token=, TICKTREE_TOKEN)")
 
 
 class BadFrame(NetError):

@@ -160,7 +160,7 @@ def test_children_are_a_sequence(children: Any) -> None:
         Supervisor(children)
 
 
-@pytest.mark.parametrize("other", [None, "a", Idle, Idle(), ("a", Idle, ROOMY)], ids=repr)
+@pytest.mark.parametrize("other", [None, "a", Idle, Idle(), ("a", Idle, ROOMY)], ids=lambda other: type(other).__name__)
 def test_a_child_is_a_specification(other: Any) -> None:
     with pytest.raises(SpecError, match="root: a child is a ChildSpec or a Supervisor; not "):
         supervisor(child(), other)

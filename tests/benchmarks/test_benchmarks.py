@@ -47,7 +47,7 @@ def _lines(text: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_each_benchmark_prints_well_formed_lines(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([name, "--tiny", "--rounds", "7"]) == 0
+    assert main([name, "--tiny"]) == 0
     captured = capsys.readouterr()
     if "not measured: " in captured.err:
         pytest.skip(captured.err.strip())
@@ -55,7 +55,7 @@ def test_each_benchmark_prints_well_formed_lines(name: str, capsys: pytest.Captu
     assert {line["figure"] for line in lines} == FIGURES[name]
     for line in lines:
         assert tuple(line)[: len(KEYS)] == KEYS
-        assert (line["benchmark"], line["rounds"]) == (name, 7)
+        assert (line["benchmark"], line["rounds"]) == (name, 2)
         assert all(math.isfinite(line[key]) and line[key] > 0 for key in KEYS[3:])
         assert line["ratio_min"] <= line["ratio"] <= line["ratio_max"]
         assert line["conditions"]["python"]
@@ -63,7 +63,7 @@ def test_each_benchmark_prints_well_formed_lines(name: str, capsys: pytest.Captu
 
 
 def test_every_told_message_is_seen_to_go_through_the_queue(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["mailbox", "--tiny", "--rounds", "7"])
+    main(["mailbox", "--tiny"])
     told = [line for line in _lines(capsys.readouterr().out) if line["figure"] != "put"]
     assert [(line["figure"], line["actors"], line["queued_fraction"]) for line in told] == [
         (figure, actors, 1.0) for actors in (1, 10, 100) for figure in ("tell", "tell_weighted")
@@ -71,14 +71,14 @@ def test_every_told_message_is_seen_to_go_through_the_queue(capsys: pytest.Captu
 
 
 def test_messages_within_a_read_are_seen_to_be_handed_off(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["handoff", "--tiny", "--rounds", "7"])
+    main(["handoff", "--tiny"])
     for line in _lines(capsys.readouterr().out):  # whom the kernel keeps waiting for 1 ms is queued, not handed off
         assert 0.5 < line["handed_fraction"] <= 1.0
 
 
 def test_lines_go_to_a_file_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "figures.json"
-    assert main(["handoff", "--tiny", "--rounds", "7", "--json", str(file)]) == 0
+    assert main(["handoff", "--tiny", "--json", str(file)]) == 0
     assert file.read_text(encoding="utf-8") == capsys.readouterr().out
 
 

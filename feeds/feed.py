@@ -242,24 +242,30 @@ class Feed(Particular, Outlet[Fault | Look]):
         self.received_ns = received_ns = self.clock.now_ns()
         given = connection.bytes_in - connection.buffered - account.offset
         around, rest = divmod(given - sum(map(len, frames)), len(frames))  # prefixes, and ends of lines
-        for frame in frames:
-            try:
-                decoded = decode(frame, received_ns)
-                if isinstance(decoded, np.ndarray):
-                    self._take_ticks(cast(Ticks, decoded))
-                else:
-                    for event in tuple(decoded):  # all of a message, or nothing
-                        routes[type(event)](event)
-            except (MarketError, FeedError) as error:
-                if not self._bad(connection, frame, error):
-                    account.skip_rest()
-                    break
-                account.skipped += len(frame) + around
-                continue
-            account.messages += 1
-            account.decoded += len(frame) + around
-        else:
-            account.decoded += rest
+        decoded_bytes = messages = 0
+        try:
+            for frame in frames:
+                try:
+                    decoded = decode(frame, received_ns)
+                    if type(decoded) is np.ndarray:
+                        self._take_ticks(cast(Ticks, decoded))
+                    else:
+                        for event in tuple(decoded):  # all of a message, or nothing
+                            routes[type(event)](event)
+                except (MarketError, FeedError) as error:
+                    account.decoded, decoded_bytes = account.decoded + decoded_bytes, 0
+                    if not self._bad(connection, frame, error):
+                        account.skip_rest()
+                        break
+                    account.skipped += len(frame) + around
+                    continue
+                messages += 1
+                decoded_bytes += len(frame) + around
+            else:
+                decoded_bytes += rest
+        finally:
+            account.messages += messages
+            account.decoded += decoded_bytes
         if self._pending and not more:
             self._flush()
 
@@ -313,36 +319,38 @@ class Feed(Particular, Outlet[Fault | Look]):
         return {
             **marks,
             Quote: self._sequenced(EventKind.QUOTE, self._take_quote),
-            Trade: self._sequenced(EventKind.TRADE, self.pass_on),
+            Trade: self._sequenced(EventKind.TRADE, None),
             BookUpdate: self._books.take,
             Bar: self.pass_on,
             Acknowledged: self._acknowledged,
         }
 
-    def _sequenced(self, kind: EventKind, take: "Callable[[Any], None]") -> "Callable[[Any], None]":
+    def _sequenced(self, kind: EventKind, take: "Callable[[Any], None] | None") -> "Callable[[Any], None]":
         """Checks the numbers of one kind, instrument by instrument, and passes on what comes once."""
         rule, account, last = self.rules.get(kind, SequenceRule.NONE), self.source.account, dict[str, int]()
         if rule is SequenceRule.NONE:
-            return take
+            return take or self.pass_on
         self._lasts.append(last)
         gapless = rule is not SequenceRule.MONOTONIC
 
         def checked(event: Quote | Trade) -> None:
             name, number = event.instrument.name, event.sequence
-            before = last.get(name)
-            if before is not None:
-                if number <= before:
+            if number != (expected := last.get(name, number)):
+                if number < expected:
                     account.duplicates += 1
                     return
-                if gapless and number > before + 1:
-                    self.gap(event.instrument, kind, before + 1, number)
-            last[name] = number
-            take(event)
+                if gapless:
+                    self.gap(event.instrument, kind, expected, number)
+            last[name] = number + 1
+            if take is None:
+                self._pending.append(event)
+            else:
+                take(event)
 
         return checked
 
     def _take_quote(self, quote: Quote) -> None:
-        if 0 < quote.ask <= quote.bid:  # 0 stands for a side that is empty
+        if quote.crossed:
             self.source.account.crossed += 1
         self._pending.append(quote)
 

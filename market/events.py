@@ -33,7 +33,7 @@ class FeedState(StrEnum):
 
 
 class Quote(msgspec.Struct, frozen=True, gc=False):
-    """The top of a book."""
+    """The top of a book; a side that is empty has price and size 0."""
 
     feed: str
     instrument: Instrument
@@ -52,8 +52,8 @@ class Quote(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def crossed(self) -> bool:
-        """Whether the bid reaches the ask, which no healthy book shows."""
-        return self.bid >= self.ask
+        """Whether the bid reaches the ask, which no healthy book shows. A price of 0 stands for a side that is empty."""
+        return 0 < self.ask <= self.bid
 
 
 class Trade(msgspec.Struct, frozen=True, gc=False):
@@ -70,7 +70,7 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
 
 
 class BookUpdate(msgspec.Struct, frozen=True, gc=False):
-    """Levels of a book that changed at once, or with `snapshot` all there are; at least one.
+    """Levels of a book that changed at once, or with `snapshot` all there are; whoever is told one gets at least one.
 
     `first_sequence` to `sequence` are the changes it sums up (the same where the exchange numbers updates). `crossed`:
     the book is crossed with this update in it. `text` holds (bids, asks) as the exchange wrote them, where its

@@ -94,7 +94,7 @@ def _rows(event: Data) -> Iterable[Row]:
             flags = _LAST | (event.aggressor or 0)
             return ((*_head(event, _TRADE, flags), event.price, event.size, 0.0, 0.0),)
         case Quote():
-            flags = _LAST | (_CROSSED if event.bid >= event.ask else 0)
+            flags = _LAST | (_CROSSED if event.crossed else 0)
             return ((*_head(event, _QUOTE, flags), event.bid, event.bid_size, event.ask, event.ask_size),)
         case BookUpdate():
             return _levels(event)
@@ -180,17 +180,20 @@ def check(ticks: Ticks, feed: str) -> None:
 
 
 def _plausible(ticks: Ticks) -> bool:
-    """Whether nothing needs a closer look. In the cheapest form: 7 ns a tick, books 11."""
-    a, b, c, d = ticks["a"], ticks["b"], ticks["c"], ticks["d"]
+    """Whether nothing needs a closer look. In the cheapest form: trades 5 ns a tick, quotes 7, books 11."""
+    kinds = ticks["kind"].tobytes()
+    trades = kinds.count(_TRADE)
+    if trades < len(kinds) and kinds.translate(None, _KINDS):  # what is left without the kinds that there are
+        return False
+    # NaN and infinity survive any sum of products; this takes 1 ns a tick and product, `sum` 10, `isfinite` 11.
+    sizes = ticks["b"]
     with np.errstate(all="ignore"):
-        # NaN and infinity survive any sum of products; this takes 2 ns a tick, `sum` 10, `isfinite` 11.
-        total = np.dot(a, b) + np.dot(c, d)
+        total = np.dot(ticks["a"], sizes) + np.dot(ticks["c"], ticks["d"])
     if not isfinite(total):
         return False
-    if np.minimum.reduce(np.minimum(b, d)) < 0:
-        return False
-    kinds = ticks["kind"].tobytes()
-    if kinds.translate(None, _KINDS):  # what is left without the kinds that there are
+    if trades < len(kinds):
+        sizes = np.minimum(sizes, ticks["d"])
+    if sizes.min() < 0:
         return False
     if _BOOK not in kinds:
         return True
@@ -205,7 +208,7 @@ def _check(row: Row, index: int, feed: str) -> None:
     kind, flags, (a, b, c, d) = row[1], row[2], row[7:]
     if not (isfinite(a) and isfinite(b) and isfinite(c) and isfinite(d)):
         raise BadTick(feed, index, f"a value is not finite ({a}, {b}, {c}, {d})")
-    if b < 0 or d < 0:
+    if b < 0 or (d < 0 and kind != _TRADE):  # a trade has no d
         raise BadTick(feed, index, f"a size is negative ({b}, {d})")
     if not _TRADE <= kind <= _BOOK:
         raise BadTick(feed, index, f"there is no kind {kind}")

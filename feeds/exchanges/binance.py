@@ -339,7 +339,7 @@ class BinanceFeed(Feed):
         return self._messages
 
     def decode(self, frame: memoryview | bytes, received_ns: int) -> Decoded:
-        data = bytes(frame)
+        data = frame if type(frame) is bytes else bytes(frame)
         try:
             expected = _BY_COLONS[data.count(b":")]
             message = expected.whole(data)

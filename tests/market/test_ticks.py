@@ -87,7 +87,7 @@ def rows_of(data: bytes) -> Ticks:
 BAD: list[tuple[dict[str, Any], str]] = [
     *(({field: value}, "not finite") for field in "abcd" for value in (float("nan"), float("inf"), float("-inf"))),
     ({"b": -1.0}, "negative"),
-    ({"d": -5e-324}, "negative"),
+    ({"kind": 2, "d": -5e-324}, "negative"),  # a trade has no d
     ({"kind": 0}, "no kind 0"),
     ({"kind": 4}, "no kind 4"),
     ({"kind": 255}, "no kind 255"),

@@ -99,7 +99,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="only tell which there are")
     parser.add_argument("--rounds", type=_rounds, default=9, metavar="N", help=f"{ROUNDS_LEAST} or more (9)")
     parser.add_argument("--json", metavar="FILE", help="write the lines to FILE, too")
-    parser.add_argument("--tiny", action="store_true", help="only see that everything runs, in 2 rounds; the figures mean nothing")
+    parser.add_argument(
+        "--tiny", action="store_true", help="only see that everything runs, in 2 rounds; the figures mean nothing"
+    )
     return parser.parse_args(arguments)
 
 

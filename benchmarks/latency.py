@@ -104,9 +104,12 @@ async def _round(port: int, count: int, rate: int, hand_off: bool, number: int) 
 
 async def _ours(port: int, count: int, rate: int, hand_off: bool) -> "array[int]":
     ages_ns = array("q")
-    strategy = type("Stamps", (Stamps,), {"ages_ns": ages_ns})
-    feed = lambda source: PacedFeed(source, f"tcp://127.0.0.1:{port}", count, rate)  # noqa: E731
-    async with rig.running(feed, strategy, BOX, hand_off=hand_off) as path:
+    strategy = cast(type[Stamps], type("Stamps", (Stamps,), {"ages_ns": ages_ns}))
+
+    def feed(source: Source) -> PacedFeed:
+        return PacedFeed(source, f"tcp://127.0.0.1:{port}", count, rate)
+
+    async with rig.running(feed, rig.Setup(strategy, BOX, hand_off=hand_off)) as path:
         await path.reached(count)
         path.check()
     if len(ages_ns) != count:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator, Callable
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import attrs
 import numpy as np
@@ -87,27 +87,40 @@ class Rig:
             raise Inexact(f"bytes were lost: {account}")
 
 
+@attrs.frozen
+class Setup:
+    """What differs between benchmarks. `full`: receive stamps and last values, too; `checked`: every value is."""
+
+    strategy: type[Columns] | type[Events] = Columns
+    mailbox: Mailbox = WHOLE
+    full: bool = True
+    checked: bool = True
+    hand_off: bool = False
+    topics: tuple[Topic, ...] = TOPICS
+
+
+def made(strategy: type[Columns] | type[Events], total: Sum) -> Callable[[], Columns | Events]:
+    """A class of its own of `strategy`, which adds to `total`."""
+    return cast(Callable[[], Columns | Events], type(strategy.__name__, (strategy,), {"total": total}))
+
+
+EVENTS = Setup(Events, HOLDS_UP)
+
+
 @contextlib.asynccontextmanager
-async def running(  # one knob for each thing that benchmarks compare
-    feed: Callable[[Source], Feed],
-    strategy: type[Columns] | type[Events] = Columns,
-    mailbox: Mailbox = WHOLE,
-    full: bool = True,
-    hand_off: bool = False,
-    topics: tuple[Topic, ...] = TOPICS,
-) -> AsyncGenerator[Rig]:
-    """The path from a feed to a strategy. `full`: receive stamps, checks and last values, too."""
-    hub, total = Hub(keep=topics if full else ()), Sum()
-    made = type(strategy.__name__, (strategy,), {"total": total})
-    source = Source(FEED, topics, hub, hub.ids, checked=full, stamped=full)
+async def running(feed: Callable[[Source], Feed], setup: Setup = Setup()) -> AsyncGenerator[Rig]:
+    """The path from a feed to a strategy."""
+    hub, total = Hub(keep=setup.topics if setup.full else ()), Sum()
+    start = made(setup.strategy, total)
+    source = Source(FEED, setup.topics, hub, hub.ids, checked=setup.checked, stamped=setup.full)
     tree = Supervisor(
         (
-            ChildSpec("strategy", made, mailbox, hand_off=hand_off),
+            ChildSpec("strategy", start, setup.mailbox, hand_off=setup.hand_off),
             ChildSpec("feed", lambda: feed(source), Mailbox(100, Fail())),
         )
     )
     async with System(tree) as system:
-        blocks = isinstance(mailbox.overflow, Block)
-        rows = None if strategy is Columns else ROWS_AT_ONCE
-        hub.subscribe(system.ref("strategy"), topics, most_rows=rows, pauses_feed=blocks)
+        blocks = isinstance(setup.mailbox.overflow, Block)
+        rows = None if setup.strategy is Columns else ROWS_AT_ONCE
+        hub.subscribe(system.ref("strategy"), setup.topics, most_rows=rows, pauses_feed=blocks)
         yield Rig(system, source, total)

@@ -3,19 +3,20 @@
 `tcp_batch` `batch_bare`   a stream of 64-byte ticks -> feed -> hub -> mailbox -> `on_batch`, summing price x size, over
                            `drain`: a blocking read loop in C that sums the same stream, on the same CPU. Both read
                            what `flood` sends from another CPU
-            `batch_full`   with receive stamps, every value checked, last values and all accounting
-            `frames_N`     in frames of N rows of the wire protocol (their sequence checked, too), over the same `drain`
+            `batch_full`   with receive stamps, last values and all accounting
+            `batch_checked`  with every value, kind and id looked through as well, which is the default
+            `frames_N`     that, in frames of N rows of the wire protocol, whose sequence is checked, too
 `tcp_event` `event`        the first stream -> `on_trade(trade)`, over `iter_unpack` -> the same class -> the same
                            handler in a loop, without any I/O
 """
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
 
 from ticktree.feeds import Feed, RecordFeed, Source, WireFeed
 from ticktree.market import Side, Trade
-from ticktree.market.ticks import RECORD
+from ticktree.market.ticks import RECORD, Row
 
 from . import rig
 from .limits import beside, built, drain, free_port, sender
@@ -23,7 +24,7 @@ from .measure import Figure, Plan, per_second, with_extra
 from .senders import INSTRUMENTS, trades
 
 ROWS = (1, 16, 256, 1_000)
-_SIDES = (None, Side.BUY, Side.SELL, None)
+_SIDES: tuple[Side | None, ...] = (None, Side.BUY, Side.SELL, None)
 
 
 async def batch_figures(plan: Plan) -> AsyncIterator[Figure]:
@@ -33,13 +34,17 @@ async def batch_figures(plan: Plan) -> AsyncIterator[Figure]:
     async with built("flood", "drain") as programs, beside([programs["flood"], str(port), "1000"], port):
         limit = partial(drain, programs["drain"], port, seconds)
         records = _records(port)
-        for name, full in (("batch_bare", False), ("batch_full", True)):
-            ours = partial(_seconds_a_tick, records, full, seconds)
+        for name, setup in (
+            ("batch_bare", rig.Setup(full=False, checked=False)),
+            ("batch_full", rig.Setup(checked=False)),
+            ("batch_checked", rig.Setup()),
+        ):
+            ours = partial(_seconds_a_tick, records, seconds, setup)
             yield await plan.compare(("tcp_batch", name), per_second("ticks"), ours, limit)
         for rows in ROWS:
             frames_port = free_port()
             async with beside(sender("frames", str(frames_port), str(rows)), frames_port):
-                ours = partial(_seconds_a_tick, _wire(frames_port), True, seconds)
+                ours = partial(_seconds_a_tick, _wire(frames_port), seconds, rig.Setup())
                 figure = await plan.compare(("tcp_batch", f"frames_{rows}"), per_second("ticks"), ours, limit)
                 yield with_extra(figure, rows=rows)
 
@@ -51,7 +56,7 @@ async def event_figures(plan: Plan) -> AsyncIterator[Figure]:
     async with built("flood") as programs, beside([programs["flood"], str(port), "1000"], port):
 
         async def ours() -> float:
-            async with rig.running(_records(port), rig.Events, rig.HOLDS_UP) as path:
+            async with rig.running(_records(port), rig.EVENTS) as path:
                 return await path.seconds_a_tick(seconds)
 
         yield await plan.compare(("tcp_event", "event"), per_second("events"), ours, partial(floor, seconds))
@@ -60,18 +65,19 @@ async def event_figures(plan: Plan) -> AsyncIterator[Figure]:
 async def floor(seconds: float) -> float:
     """Seconds an event: unpack records, make the class, call the handler, and nothing else."""
     data, instruments = trades(2_048).tobytes(), {instrument.id: instrument for instrument in INSTRUMENTS}
-    strategy = type("Floor", (rig.Events,), {"total": rig.Sum()})()
+    strategy = rig.made(rig.Events, rig.Sum())()
     handle, feed, sides, events = strategy.on_trade, rig.FEED, _SIDES, 0
     began_s = time.perf_counter()
     while (elapsed_s := time.perf_counter() - began_s) < seconds:
-        for id, _, flags, _, sequence, venue_ns, received_ns, a, b, _, _ in RECORD.iter_unpack(data):
+        rows: Iterable[Row] = RECORD.iter_unpack(data)
+        for id, _, flags, _, sequence, venue_ns, received_ns, a, b, _, _ in rows:
             handle(Trade(feed, instruments[id], a, b, sides[flags & 3], sequence, venue_ns, received_ns))
         events += 2_048
     return elapsed_s / events
 
 
-async def _seconds_a_tick(feed: Callable[[Source], Feed], full: bool, seconds: float) -> float:
-    async with rig.running(feed, full=full) as path:
+async def _seconds_a_tick(feed: Callable[[Source], Feed], seconds: float, setup: rig.Setup) -> float:
+    async with rig.running(feed, setup) as path:
         return await path.seconds_a_tick(seconds)
 
 

@@ -76,8 +76,10 @@ async def figures(plan: Plan) -> AsyncIterator[Figure]:
     async with beside(sender("json", str(port)), port):
         url = f"ws://127.0.0.1:{port}/stream"
 
+        setup = attrs.evolve(rig.EVENTS, full=False, topics=TOPICS)
+
         async def ours() -> float:
-            async with rig.running(partial(_feed, url), rig.Events, rig.HOLDS_UP, full=False, topics=TOPICS) as path:
+            async with rig.running(partial(_feed, url), setup) as path:
                 return await path.seconds_a_tick(seconds)
 
         for name, client in (("over_picows", _picows), ("over_aiohttp", _aiohttp), ("over_websockets", _websockets())):

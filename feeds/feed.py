@@ -8,7 +8,7 @@ policy `on_bad`. Any other exception is ours: this life ends, and the supervisor
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import attrs
 import numpy as np
@@ -248,7 +248,7 @@ class Feed(Particular, Outlet[Fault | Look]):
                 try:
                     decoded = decode(frame, received_ns)
                     if type(decoded) is np.ndarray:
-                        self._take_ticks(cast(Ticks, decoded))
+                        self._take_ticks(decoded)
                     else:
                         for event in tuple(decoded):  # all of a message, or nothing
                             routes[type(event)](event)

@@ -52,7 +52,7 @@ class Quote(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def crossed(self) -> bool:
-        """Whether the bid reaches the ask, which no healthy book shows. A price of 0 stands for a side that is empty."""
+        """Whether the bid reaches the ask, which no healthy book shows. (A price of 0 is that of an empty side.)"""
         return 0 < self.ask <= self.bid
 
 

@@ -11,7 +11,7 @@ from .connection import HIGH_BYTES, LOW_BYTES, Connection, Peer
 from .errors import NetError, NoFrame, PeerLost
 from .framing import Framing
 
-READS_A_TURN = 1  # that fill their slot: 256 KiB, some 4,000 ticks; more measured the same
+READS_A_TURN = 1  # that fill their slot
 
 
 class StreamConnection(Connection, asyncio.BufferedProtocol):

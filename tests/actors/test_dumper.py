@@ -76,7 +76,10 @@ def test_a_deadline_may_be_brought_forward(dumped: tuple[Dumper, Callable[[], st
 def test_without_anywhere_to_write_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", written := StringIO())
     monkeypatch.setattr(sys, "__stderr__", None)
-    monkeypatch.setattr("faulthandler.dump_traceback_later", lambda *_, **__: None)
+
+    def never(*_: object, **__: object) -> None: ...
+
+    monkeypatch.setattr("faulthandler.dump_traceback_later", never)
     dumper = Dumper(None)
     dumper.set(0.001)
     _wait(lambda: "Timeout" in written.getvalue())

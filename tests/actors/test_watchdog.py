@@ -120,11 +120,15 @@ class Dumps:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.armed: list[tuple[float, bool]] = []
         self.cancelled = 0
-        patch.setattr(Dumper, "set", lambda _, delay_s, exits=False: self.armed.append((delay_s, exits)))
-        patch.setattr(Dumper, "cancel", self._cancel)
 
-    def _cancel(self, *_: object) -> None:
-        self.cancelled += 1
+        def set(_: Dumper, delay_s: float, exits: bool = False) -> None:
+            self.armed.append((delay_s, exits))
+
+        def cancel(_: Dumper) -> None:
+            self.cancelled += 1
+
+        patch.setattr(Dumper, "set", set)
+        patch.setattr(Dumper, "cancel", cancel)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ FIGURES = {
     "handoff": {"handoff", "handoff_cycle"},
     "spawn": {"start", "stop", "terminate", "memory"},
     "supervise": {"restart", "supervised_tell"},
-    "tcp_batch": {"batch_bare", "batch_full", "frames_1", "frames_16", "frames_256", "frames_1000"},
+    "tcp_batch": {"batch_bare", "batch_full", "batch_checked", "frames_1", "frames_16", "frames_256", "frames_1000"},
     "tcp_event": {"event"},
     "ws_json": {"over_picows", "over_aiohttp", "over_websockets"},
     "fanout": {"whole", "shared", "distinct"},

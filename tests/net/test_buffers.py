@@ -123,11 +123,11 @@ def test_a_frame_that_comes_in_many_reads_is_not_copied_once_it_is_large() -> No
 
 
 def test_room_always_holds_another_frame() -> None:
-    buffers = ReadBuffers(200_000)
-    assert buffers.slot_bytes == 400_000
-    read(buffers, bytes(199_999))
+    buffers = ReadBuffers(500_000)
+    assert buffers.slot_bytes == 1_000_000
+    read(buffers, bytes(499_999))
     buffers.keep(0)
-    assert len(buffers.room()) == 200_001
+    assert len(buffers.room()) == 500_001
 
 
 def test_asking_for_room_again_changes_nothing() -> None:

@@ -24,7 +24,6 @@ from .measure import Figure, Plan, per_second, with_extra
 from .senders import INSTRUMENTS, trades
 
 ROWS = (1, 16, 256, 1_000)
-_SIDES: tuple[Side | None, ...] = (None, Side.BUY, Side.SELL, None)
 
 
 async def batch_figures(plan: Plan) -> AsyncIterator[Figure]:
@@ -66,14 +65,18 @@ async def floor(seconds: float) -> float:
     """Seconds an event: unpack records, make the class, call the handler, and nothing else."""
     data, instruments = trades(2_048).tobytes(), {instrument.id: instrument for instrument in INSTRUMENTS}
     strategy = rig.made(rig.Events, rig.Sum())()
-    handle, feed, sides, events = strategy.on_trade, rig.FEED, _SIDES, 0
+    handle, feed, events = strategy.on_trade, rig.FEED, 0
+    sides: list[Side | None] = [None, Side.BUY, Side.SELL, None]
     began_s = time.perf_counter()
     while (elapsed_s := time.perf_counter() - began_s) < seconds:
-        rows: Iterable[Row] = RECORD.iter_unpack(data)
-        for id, _, flags, _, sequence, venue_ns, received_ns, a, b, _, _ in rows:
+        for id, _, flags, _, sequence, venue_ns, received_ns, a, b, _, _ in _rows(data):
             handle(Trade(feed, instruments[id], a, b, sides[flags & 3], sequence, venue_ns, received_ns))
         events += 2_048
     return elapsed_s / events
+
+
+def _rows(data: bytes) -> Iterable[Row]:
+    return RECORD.iter_unpack(data)
 
 
 async def _seconds_a_tick(feed: Callable[[Source], Feed], seconds: float, setup: rig.Setup) -> float:

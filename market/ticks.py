@@ -123,13 +123,15 @@ def _levels(update: BookUpdate) -> list[Row]:
 def events(ticks: Ticks, instruments: Mapping[int, Instrument], feed: str) -> list[Data]:
     """The events that checked `ticks` of `feed` stand for; a run of book rows up to its LAST is one update."""
     rows = _unpacked(ticks)
+    if len(ticks) < VECTOR_ROWS:
+        return _mixed(rows, instruments, feed)
     kinds = ticks["kind"]
-    if len(ticks) and (kinds == _TRADE).all():  # a loop for each kind alone is a quarter faster than one for all
+    if (kinds == _TRADE).all():  # a loop for each kind alone is a quarter faster than one for all
         return [
             Trade(feed, instruments[id], a, b, _SIDES[flags & 3], sequence, venue_ns, received_ns)
             for id, _, flags, _, sequence, venue_ns, received_ns, a, b, _, _ in rows
         ]
-    if len(ticks) and (kinds == _QUOTE).all():
+    if (kinds == _QUOTE).all():
         return [
             Quote(feed, instruments[id], a, b, c, d, sequence, venue_ns, received_ns)
             for id, _, _, _, sequence, venue_ns, received_ns, a, b, c, d in rows
@@ -239,8 +241,11 @@ class IdTable:
 
     def translate(self, ticks: Ticks, feed: str) -> None:
         """Write our ids into `ticks`, which must be writable unless `identical`. Raises `BadTick`."""
-        if self.identical and len(ticks) and ticks["instrument"].max() < self._dense:
-            return
+        ids = ticks["instrument"]
+        if self.identical and len(ids):
+            greatest = max(ids.tolist()) if len(ids) < VECTOR_ROWS else ids.max()
+            if greatest < self._dense:
+                return
         ours = self._ours.take(ticks["instrument"], mode="clip")
         if ours.min(initial=0) < 0:
             index = int((ours < 0).argmax())

@@ -140,7 +140,8 @@ def events(ticks: Ticks, instruments: Mapping[int, Instrument], feed: str) -> li
 
 
 def _unpacked(ticks: Ticks) -> Iterable[Row]:
-    return RECORD.iter_unpack(ticks.data)
+    # numpy spells out all fields for a buffer of records, which takes 2 us.
+    return RECORD.iter_unpack(ticks.tobytes() if len(ticks) < VECTOR_ROWS else ticks.data)
 
 
 def _mixed(rows: Iterable[Row], instruments: Mapping[int, Instrument], feed: str) -> list[Data]:

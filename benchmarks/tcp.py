@@ -5,7 +5,7 @@
                            what `flood` sends from another CPU
             `batch_full`   with receive stamps, last values and all accounting
             `batch_checked`  with every value, kind and id looked through as well, which is the default
-            `frames_N`     that, in frames of N rows of the wire protocol, whose sequence is checked, too
+            `frames_N`     as `batch_full`, in frames of N rows of the wire protocol, whose sequence is checked, too
 `tcp_event` `event`        the first stream -> `on_trade(trade)`, over `iter_unpack` -> the same class -> the same
                            handler in a loop, without any I/O
 """
@@ -43,7 +43,7 @@ async def batch_figures(plan: Plan) -> AsyncIterator[Figure]:
         for rows in ROWS:
             frames_port = free_port()
             async with beside(sender("frames", str(frames_port), str(rows)), frames_port):
-                ours = partial(_seconds_a_tick, _wire(frames_port), seconds, rig.Setup())
+                ours = partial(_seconds_a_tick, _wire(frames_port), seconds, rig.Setup(checked=False))
                 figure = await plan.compare(("tcp_batch", f"frames_{rows}"), per_second("ticks"), ours, limit)
                 yield with_extra(figure, rows=rows)
 

@@ -5,7 +5,10 @@ FeedError
 ├── UnknownInstruments (ValueError)  yours: the exchange does not list what the config asks for
 ├── BadMessage                       theirs: a message that cannot be understood; names feed, offset, first bytes
 ├── Refused                          theirs: the exchange ended the conversation, or refused to begin it
-└── NoSnapshot                       theirs: a gap that nothing can repair but a new connection
+├── NoSnapshot                       theirs: a gap that nothing can repair but a new connection
+├── RestError                        theirs: an answer over HTTP that is none (rest.py has its five kinds)
+├── BadFault (ValueError)            yours: a fault that the simulated exchange does not know (simulated/faults.py)
+└── TooManyStreams (ValueError)      yours: more than one connection to that exchange can carry (in its module)
 """
 
 from collections.abc import Iterable

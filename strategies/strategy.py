@@ -216,8 +216,9 @@ class Strategy(Actor[Batch | Event | Fill]):
 
     def ask_for_books(self, resend: Resend) -> None:
         """Follow books, and have `resend(feed, instrument)` tell those anew that cannot be followed any further (the
-        assembly's call, before `on_start`)."""
-        self.__books = KnownBooks(resend)
+        assembly's call, before `on_start`). Who takes no books asks for none."""
+        if self.takes_columns() or type(self).on_book is not Strategy.on_book:
+            self.__books = KnownBooks(resend)
 
     def sit_at(self, desk: Desk) -> None:
         """Trade from `desk` (the assembly's call, before `on_start`)."""

@@ -457,3 +457,23 @@ async def test_columns_are_left_as_they_are_and_the_book_is_told_anew() -> None:
         assert told[:2] == [[(1, True)], "skipped"]
         assert told[-3:] == [[(19, True)], "live", [(20, False)]]
         assert told.count("live") == 1
+
+
+def test_who_takes_no_books_asks_for_none() -> None:
+    asked: list[tuple[str, str]] = []
+
+    def resend(feed: str, instrument: str) -> bool:
+        asked.append((feed, instrument))
+        return True
+
+    class Quotes(Strategy):
+        """Has no `on_book`."""
+
+    class Books(Strategy):
+        def on_book(self, update: BookUpdate) -> None: ...
+
+    for kind in (Quotes, Books):
+        strategy = kind()
+        strategy.ask_for_books(resend)
+        strategy.on_message(Skipped(1, frozenset({("sim", "BTC-USDT")})))
+    assert asked == [("sim", "BTC-USDT")]

@@ -10,6 +10,9 @@ from .errors import NoFrame, Oversize
 
 Cut = tuple[list[memoryview], int, Exception | None]
 
+MANY_BYTES = 512 * 1024  # of records, which are one frame together
+FEW_BYTES = 64 * 1024  # of frames that are looked at one by one
+
 _PREFIXES = {
     "big": {1: Struct(">B"), 2: Struct(">H"), 4: Struct(">I")},
     "little": {1: Struct("<B"), 2: Struct("<H"), 4: Struct("<I")},
@@ -24,6 +27,11 @@ class Framing(Protocol):
     @property
     def most_bytes(self) -> int:
         """The longest whole frame, with its prefix or delimiter; so much without a frame is an error."""
+        ...
+
+    @property
+    def read_bytes(self) -> int:
+        """The most that one read may bring: so much is cut, and handed on, in one callback of the loop."""
         ...
 
     def cut(self, data: memoryview, offset: int) -> Cut:
@@ -45,6 +53,10 @@ class Records:
     def most_bytes(self) -> int:
         return self.size
 
+    @property
+    def read_bytes(self) -> int:
+        return MANY_BYTES
+
     def cut(self, data: memoryview, offset: int) -> Cut:
         whole = len(data) - len(data) % self.size
         return ([data[:whole]] if whole else []), whole, None
@@ -64,6 +76,10 @@ class LengthPrefixed:
     def __attrs_post_init__(self) -> None:
         if self.most_bytes < self.width:
             raise ValueError(f"most_bytes includes the prefix of {self.width} bytes; {self.most_bytes} is less")
+
+    @property
+    def read_bytes(self) -> int:
+        return FEW_BYTES
 
     def cut(self, data: memoryview, offset: int) -> Cut:
         width, bound, read = self.width, self.most_bytes, _PREFIXES[self.order][self.width].unpack_from
@@ -90,6 +106,10 @@ class Lines:
     """
 
     most_bytes: int = attrs.field(validator=attrs.validators.gt(0))
+
+    @property
+    def read_bytes(self) -> int:
+        return FEW_BYTES
 
     def cut(self, data: memoryview, offset: int) -> Cut:
         bound = self.most_bytes

@@ -25,7 +25,7 @@ class StreamConnection(Connection, asyncio.BufferedProtocol):
     ) -> None:
         super().__init__(peer, reads)
         self._framing = framing
-        self.buffers = buffers or ReadBuffers(framing.most_bytes)
+        self.buffers = buffers or ReadBuffers(framing.most_bytes, slot_bytes=framing.read_bytes)
         if self.buffers.slot_bytes < 2 * framing.most_bytes:
             raise ValueError(f"slots of {self.buffers.slot_bytes} bytes, for two frames of {framing.most_bytes} each")
         self._transport: asyncio.Transport | None = None

@@ -230,6 +230,7 @@ async def test_a_stream_without_an_end_of_frame_is_bounded() -> None:
 async def test_a_framing_that_overlooks_its_own_bound_is_stopped() -> None:
     class Blind:
         most_bytes = 100
+        read_bytes = 65_536
 
         def cut(self, data: memoryview, offset: int) -> Cut:
             return [], 0, None
@@ -240,6 +241,11 @@ async def test_a_framing_that_overlooks_its_own_bound_is_stopped() -> None:
     assert not transport.aborted
     feed(connection, bytes(1))
     assert transport.aborted
+
+
+async def test_frames_that_are_looked_at_one_by_one_come_fewer_at_a_time() -> None:
+    sizes = [StreamConnection(End(), framing).buffers.slot_bytes for framing in (Records(64), Lines(100))]
+    assert sizes == [512 * 1024, 64 * 1024]
 
 
 async def test_buffers_too_small_for_the_framing_are_refused() -> None:

@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Protocol, cast
 
 import attrs
-from sortedcontainers import SortedDict  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
+from sortedcontainers import SortedDict  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]  # it has no types
 
 from ticktree.market import BookUpdate, Instrument, Level, OrderBook
 

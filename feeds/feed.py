@@ -242,30 +242,24 @@ class Feed(Particular, Outlet[Fault | Look]):
         self.received_ns = received_ns = self.clock.now_ns()
         given = connection.bytes_in - connection.buffered - account.offset
         around, rest = divmod(given - sum(map(len, frames)), len(frames))  # prefixes, and ends of lines
-        decoded_bytes = messages = 0
-        try:
-            for frame in frames:
-                try:
-                    decoded = decode(frame, received_ns)
-                    if type(decoded) is np.ndarray:
-                        self._take_ticks(decoded)
-                    else:
-                        for event in tuple(decoded):  # all of a message, or nothing
-                            routes[type(event)](event)
-                except (MarketError, FeedError) as error:
-                    account.decoded, decoded_bytes = account.decoded + decoded_bytes, 0
-                    if not self._bad(connection, frame, error):
-                        account.skip_rest()
-                        break
-                    account.skipped += len(frame) + around
-                    continue
-                messages += 1
-                decoded_bytes += len(frame) + around
-            else:
-                decoded_bytes += rest
-        finally:
-            account.messages += messages
-            account.decoded += decoded_bytes
+        for frame in frames:
+            try:
+                decoded = decode(frame, received_ns)
+                if type(decoded) is np.ndarray:
+                    self._take_ticks(decoded)
+                else:
+                    for event in tuple(decoded):  # all of a message, or nothing
+                        routes[type(event)](event)
+            except (MarketError, FeedError) as error:
+                if not self._bad(connection, frame, error):
+                    account.skip_rest()
+                    break
+                account.skipped += len(frame) + around
+                continue
+            account.messages += 1
+            account.decoded += len(frame) + around
+        else:
+            account.decoded += rest
         if self._pending and not more:
             self._flush()
 

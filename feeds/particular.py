@@ -50,7 +50,7 @@ class Particular(ABC):
     def opened(self) -> None:  # noqa: B027  # most need nothing
         """A new connection: forget what the last one told."""
 
-    async def login(self, connection: Connection) -> None:  # noqa: B027
+    async def login(self, connection: Connection) -> None:  # noqa: B027  # most are let in
         """Say who we are, before anything is subscribed to. Raises `FeedError` where we are not let in."""
 
     def symbol(self, instrument: Instrument) -> str:

@@ -9,7 +9,7 @@ LOOKS = 8  # a heartbeat, at least
 
 
 class Pulse:
-    """`begin` with each connection, then `look` every `look_s`, which is an eighth of `heartbeat_s` or less."""
+    """`begin` with each connection, then `look` every `look_s`, which is a quarter of `heartbeat_s` or less."""
 
     def __init__(self, heartbeat_s: float, look_s: float) -> None:
         self._look_s = look_s

@@ -18,7 +18,8 @@ class Source:
     ids            who is who in this process
     on_bad         what a message that cannot be understood costs: itself, or the connection
     stale_after_s  silence after which an instrument counts as stale; None: never (silence is normal for most)
-    checked        binary ticks are looked through: finite values, sizes from 0 on, kinds that there are
+    checked        binary ticks are looked through: finite values, sizes from 0 on, kinds and ids that there are.
+                   Without it what is wrong fails whoever takes it: only for who is sure of the other side
     stamped        binary ticks get the time they were received at
     defined        instruments the exchange has defined, by name: kept over lives
     """

@@ -109,7 +109,7 @@ class WholeAggTrade(AggTrade, gc=False):
     e: Literal["aggTrade"]
     E: Time
     f: int
-    l: int  # noqa: E741  # the exchange's name
+    l: int
     M: bool
 
 
@@ -159,7 +159,7 @@ class Candle(Struct):
     i: Literal["1m"]
     o: Price
     h: Price
-    l: Price  # noqa: E741  # the exchange's name
+    l: Price
     c: Price
     v: Size
     q: Size  # in the quoted asset
@@ -232,7 +232,7 @@ _BY_COLONS = {
 class Depth(Struct):
     """The answer of /api/v3/depth."""
 
-    lastUpdateId: Whole  # noqa: N815  # the exchange's name
+    lastUpdateId: Whole
     bids: Levels
     asks: Levels
 
@@ -240,10 +240,10 @@ class Depth(Struct):
 class Filter(Struct):
     """One of an instrument's rules; of some thirty kinds we need those that have any of these."""
 
-    filterType: str  # noqa: N815
-    tickSize: Decimal | None = None  # noqa: N815  # PRICE_FILTER
-    stepSize: Decimal | None = None  # noqa: N815  # LOT_SIZE, and others
-    minNotional: Decimal | None = None  # noqa: N815  # NOTIONAL; MIN_NOTIONAL until 2023
+    filterType: str
+    tickSize: Decimal | None = None  # PRICE_FILTER
+    stepSize: Decimal | None = None  # LOT_SIZE, and others
+    minNotional: Decimal | None = None  # NOTIONAL; MIN_NOTIONAL until 2023
 
 
 class Listed(Struct):
@@ -251,8 +251,8 @@ class Listed(Struct):
 
     symbol: str
     status: str
-    baseAsset: str  # noqa: N815
-    quoteAsset: str  # noqa: N815
+    baseAsset: str
+    quoteAsset: str
     filters: list[Filter]
 
     @property

@@ -3,6 +3,7 @@
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from hmac import compare_digest
 from random import Random
 from typing import ClassVar, Protocol
 
@@ -81,6 +82,8 @@ class Client(ABC):
         self._withheld = 0
         self._missed: set[tuple[str, EventKind]] = set()
         self._spoke_ns = 0
+        self._beats = 0  # without a hello
+        self._reads = True  # not while a fault keeps it from reading
         self._line: Line
         self._plan: Plan
 
@@ -139,9 +142,14 @@ class Client(ABC):
         self._strike(turn, news)
 
     def beat(self) -> None:
-        """Say that the connection lives, if nothing was said for a while."""
+        """Say that the connection lives, if nothing was said for a while; refuse who never says hello."""
+        if not self._greeted:
+            self._beats += 1
+            if self._connection is not None and self._beats * BEAT_S >= wire.SILENCE_S:
+                self._refuse(Refusal.ORDER, f"no hello within {wire.SILENCE_S:g} s")
+            return
         quiet_ns = self._floor.clock.monotonic_ns() - self._spoke_ns
-        if self._greeted and quiet_ns >= QUIET_NS and not self._line.behind:
+        if quiet_ns >= QUIET_NS and not self._line.behind:
             self.say(messages.Heartbeat())
 
     def say(self, message: messages.Message) -> None:
@@ -187,8 +195,14 @@ class Client(ABC):
         connection = self._connection
         if connection is not None and self.struck(K.SLOW_READS, turn):
             self.did(K.SLOW_READS)
+            self._reads = False
             connection.pause_reading()
-            self._floor.later(self._plan.faults.slow_reads_s, connection.resume_reading)
+            self._floor.later(self._plan.faults.slow_reads_s, self._read_on)
+
+    def _read_on(self) -> None:
+        self._reads = True
+        if self._connection is not None:
+            self._connection.resume_reading()
 
     def _strike(self, turn: Turn, news: list[bytes]) -> None:
         if self.struck(K.SILENCE, turn):
@@ -231,7 +245,8 @@ class Client(ABC):
             raise Refuse(Refusal.ORDER, "hello was said")
         if hello.version != messages.VERSION:
             raise Refuse(Refusal.VERSION, f"version {messages.VERSION} is spoken here, not {hello.version}")
-        if self._floor.token and hello.token != self._floor.token:
+        token = self._floor.token
+        if token and not compare_digest(hello.token.encode(), token.encode()):
             raise Refuse(Refusal.TOKEN, "the token is missing or wrong")
         self._greeted = True
         self.say(messages.Hello(session=self._floor.session, feed=self._floor.name))

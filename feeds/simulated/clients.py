@@ -7,8 +7,10 @@ from typing import ClassVar
 from ticktree.market import Instrument, Tick, dialect, messages, wire
 from ticktree.market.events import BookUpdate, weight
 from ticktree.market.ticks import encoded
+from ticktree.net import Silent
 
-from .client import Client, Floor
+from ..pulse import Pulse
+from .client import BEAT_S, Client, Floor
 from .faults import FaultKind
 from .garbage import dialect_garbage, wire_garbage
 from .turn import Selection, Turn
@@ -22,6 +24,14 @@ class WireClient(Client):
     def __init__(self, floor: Floor) -> None:
         super().__init__(floor)
         self._reader, self._writer = wire.Reader(), wire.Writer()
+        self._pulse = Pulse(wire.HEARTBEAT_S, BEAT_S)
+
+    def beat(self) -> None:
+        super().beat()
+        if self._connection is not None:  # a WebSocket looks after its pulse itself, with pings
+            silent_s = self._pulse.look(self._connection, self._reads)
+            if silent_s is not None:
+                self._connection.abort(Silent(silent_s))
 
     def encode(self, message: messages.Message) -> bytes:
         return self._writer.write(message)  # type: ignore[arg-type]  # the dialect's own are never said here

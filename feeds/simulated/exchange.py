@@ -154,5 +154,5 @@ class SimulatedExchange(Actor[Step | Beat | Later | Where | Stats]):
 
     def _accept(self, scheme: str) -> Callable[[], Connection]:
         if scheme in ("ws", "wss"):
-            return lambda: BreakableWebSocket(DialectClient(self), text=True)
+            return lambda: BreakableWebSocket(DialectClient(self), text=True, heartbeat_s=wire.HEARTBEAT_S)
         return lambda: BreakableStream(WireClient(self), wire.Framing())

@@ -33,6 +33,7 @@ class Client:
         self.said: list[Any] = []
         self.errors: list[Exception] = []
         self.books: dict[str, OrderBook] = {}
+        self.beats = True
         self.follows = True  # whether updates must follow one another
         self.instruments: dict[str, Instrument] = {}
         self.reader, self.writer = wire.Reader(), wire.Writer()
@@ -78,7 +79,13 @@ class Client:
     # --- the connection's calls --------------------------------------------------------------------------------
 
     def on_open(self, connection: Connection) -> None:
-        pass
+        if self.scheme != "ws":  # a WebSocket answers pings
+            asyncio.get_running_loop().call_later(wire.HEARTBEAT_S / 4, self._beat)
+
+    def _beat(self) -> None:
+        if self.beats and not self.connection.gone.done():
+            self.say(messages.Heartbeat())
+            asyncio.get_running_loop().call_later(wire.HEARTBEAT_S / 4, self._beat)
 
     def on_frames(self, connection: Connection, frames: Sequence[memoryview | bytes], more: bool) -> None:
         for frame in frames:

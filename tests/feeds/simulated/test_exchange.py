@@ -287,3 +287,26 @@ async def test_an_exchange_that_restarts_begins_its_market_anew() -> None:
         await again.get(BookUpdate, 10)
         assert rig.agrees(again)
         assert again.of(BookUpdate)[0].sequence < client.of(BookUpdate)[-1].sequence
+
+
+async def test_who_falls_silent_is_lost() -> None:
+    async with exchange(STILL) as rig:
+        client = await rig.client("tcp", "sim/*/*")
+        await client.get(messages.Subscribed)
+        client.beats = False
+        await client.gone()
+
+
+@pytest.mark.parametrize("scheme", BOTH)
+async def test_who_never_says_hello_is_refused(scheme: str) -> None:
+    async with exchange(STILL) as rig:
+        client = await rig.stranger(scheme)
+        await client.gone()
+    assert [refused.reason for refused in client.of(messages.Refused)] == [Refusal.ORDER]
+
+
+async def test_who_says_hello_and_lives_stays_though_it_asks_for_nothing() -> None:
+    async with exchange(STILL) as rig:
+        client = await rig.client("tcp")
+        await client.get(messages.Heartbeat, 3)
+        assert not client.errors

@@ -1,10 +1,12 @@
 """The feed of the JSON dialect: what it says, what it makes of what it hears, and what it does when it is refused."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
+from unittest.mock import patch
 
 import pytest
 
+from ticktree.actors import ChildSpec, Supervisor, System
 from ticktree.feeds import Acknowledged, FeedAccount, Refused, Source
 from ticktree.feeds.dialect import DialectFeed
 from ticktree.feeds.simulated import Stats
@@ -23,8 +25,10 @@ from ticktree.market import (
     dialect,
     messages,
 )
+from ticktree.net import Connection
 
 from ..market.samples import BTC, quote, trade
+from ..probe import BOX
 from .simulated.follower import Follower, following
 
 LEVELS = ((100.0, 1.0),)
@@ -126,3 +130,25 @@ async def test_a_refused_subscription_is_tried_anew_on_another_connection() -> N
         while (await rig.system.ref("exchange").ask(Stats(), 5.0)).refused < 3:
             pass
         assert rig.account.errors["Refused"] >= 2
+
+
+class Read:
+    """A connection that has just brought `frames`, all in one read."""
+
+    def __init__(self, frames: list[bytes]) -> None:
+        self.bytes_in, self.buffered = sum(map(len, frames)), 0
+        self.error: Exception | None = None
+
+    def abort(self, error: Exception) -> None:
+        self.error = error
+
+
+async def test_an_error_tells_the_place_of_its_own_message_within_a_read() -> None:
+    good = dialect.encode(messages.Heartbeat())
+    made, connection = feed(), Read([good, good, b"{}"])
+    async with System(Supervisor((ChildSpec("feed", lambda: made, BOX),))):
+        made.source.account.opened(cast(Connection, connection))
+        with patch.object(type(made), "can_skip", False):
+            made.on_frames(cast(Connection, connection), [good, good, b"{}"], more=False)
+    assert isinstance(connection.error, BadPayload)
+    assert connection.error.offset == 2 * len(good)

@@ -8,6 +8,7 @@ some time later, if ours had no turn until then: so C code holds the lock, and t
 
 import faulthandler
 import os
+import signal
 import sys
 import threading
 import time
@@ -33,8 +34,7 @@ class Dumper:
             self._delay_s, self._exits = delay_s, exits
             before, self._due_ns = self._due_ns, time.monotonic_ns() + round(delay_s * NS)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
-                self._thread.start()
+                self._start()
             elif not before or self._due_ns < before:
                 self._changed.notify()
         faulthandler.dump_traceback_later(delay_s + max(delay_s * GRACE, GRACE_S), exit=exits, **self._to())
@@ -47,6 +47,15 @@ class Dumper:
         if thread is not None:
             thread.join()
             faulthandler.cancel_dump_traceback_later()
+
+    def _start(self) -> None:
+        # A signal that reached this thread would not wake a main thread that is blocked in C, and so never be served.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+            self._thread.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def _run(self) -> None:
         with self._changed:

@@ -1,5 +1,7 @@
 """A deadline that nobody puts off is dumped, safely, whatever the code at work does."""
 
+import re
+import signal
 import subprocess
 import sys
 import threading
@@ -71,6 +73,20 @@ def test_a_deadline_may_be_brought_forward(dumped: tuple[Dumper, Callable[[], st
     dumper.set(30.0)
     dumper.set(0.01)
     _wait(lambda: "Timeout" in text())
+
+
+def test_its_thread_takes_no_signal(dumped: tuple[Dumper, Callable[[], str]]) -> None:
+    dumper, _ = dumped
+    dumper.set(30.0)
+    (thread,) = (thread for thread in threading.enumerate() if thread.name == "watchdog")
+    status = Path(f"/proc/self/task/{thread.native_id}/status")
+    if not status.exists():
+        pytest.skip("the mask of another thread can be read on Linux only")
+    blocked = re.search(r"^SigBlk:\s*([0-9a-f]+)", status.read_text(), re.MULTILINE)
+    assert blocked is not None
+    mask = int(blocked[1], 16)
+    assert all(mask >> (number - 1) & 1 for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1))
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 def test_without_anywhere_to_write_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,7 @@ from .errors import BadMessage, FeedError, Refused, UnknownInstruments, UnknownM
 from .outlet import Outlet
 from .particular import Acknowledged as Acknowledged, Decoded as Decoded, Particular
 from .pulse import LOOKS, Pulse
+from .rest import Rest, RestLimits
 from .sequence import SequenceRule
 from .source import Source
 from .tasks import Tasks
@@ -88,6 +89,7 @@ class Feed(Particular, Outlet[Fault | Look]):
         self._look_s = min(bounds) / LOOKS if bounds else None
         self._pulse = Pulse(self.heartbeat_s, self._look_s) if self.heartbeat_s and self._look_s else None
         self._holders: set[object] = set()
+        self._rest: Rest | None = None
         self._tasks = Tasks(self.give_up, self.on_fault)
         self._routes = self._make_routes()
 
@@ -97,6 +99,12 @@ class Feed(Particular, Outlet[Fault | Look]):
         self.instruments[known.name] = known
         self.by_symbol[self.symbol(known)] = known
         return known
+
+    def rest(self, url: str, limits: RestLimits) -> Rest:
+        """Questions to the exchange over HTTP, for `definitions` and `snapshot`; ends with this life."""
+        if self._rest is None:
+            self._rest = Rest(self.clock, url, limits)
+        return self._rest
 
     # --- the port ----------------------------------------------------------------------------------------------
 
@@ -149,6 +157,8 @@ class Feed(Particular, Outlet[Fault | Look]):
         if self._session is not None:
             await self._session.stop()
         await self._tasks.stop()
+        if self._rest is not None:
+            await self._rest.close()
 
     def _look(self) -> None:
         connection = self._connection()

@@ -20,13 +20,12 @@ subscribed to by messages.
 import json
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, cast
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 import attrs
 import msgspec
 from msgspec import Meta, Struct
 
-from ticktree.actors import Reason
 from ticktree.market import (
     BadInstrument,
     Bar,
@@ -43,9 +42,10 @@ from ticktree.market import (
 
 from ..errors import BadMessage, FeedError, Refused
 from ..feed import Acknowledged, Decoded, Feed
-from ..rest import Rest, RestLimits, RestRefused
+from ..rest import RestLimits, RestRefused
 from ..sequence import SequenceRule
 from ..source import Source
+from .texts import Levels, Price, Size, Whole, decoder, parsed
 
 URL = "wss://stream.binance.com:9443/stream"
 REST_URL = "https://api.binance.com"
@@ -72,17 +72,11 @@ class TooManyStreams(FeedError, ValueError):
 
 
 # --- messages ------------------------------------------------------------------------------------------------------
-# msgspec checks the bounds in C. They refuse infinity, and NaN, which is above nothing; and numbers of 30 digits.
 
-_MOST = 1e20  # far above any price or size that the exchange lets anyone write
 _MS = 1_000_000  # nanoseconds
 _BUY, _SELL = Side.BUY, Side.SELL  # members of an enum cost 30 ns to look up on CPython 3.11
 
-Price = Annotated[float, Meta(gt=0, le=_MOST)]
-Size = Annotated[float, Meta(ge=0, le=_MOST)]
-Whole = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 Time = Annotated[int, Meta(ge=0, le=9_000_000_000_000)]  # milliseconds; in nanoseconds they fit 64 bits
-Levels = tuple[tuple[Price, Size], ...]
 
 T = TypeVar("T")
 
@@ -202,11 +196,7 @@ class Kind:
 
 
 def _kind(suffix: str, whole: Any, needed: Any) -> Kind:
-    return Kind(suffix, _decoder(Combined[whole]), _decoder(Combined[needed]))
-
-
-def _decoder(type: Any) -> Callable[[bytes], Any]:
-    return msgspec.json.Decoder(type, strict=False).decode
+    return Kind(suffix, decoder(Combined[whole]), decoder(Combined[needed]))
 
 
 KINDS = {
@@ -308,16 +298,8 @@ class BinanceFeed(Feed):
     def __init__(self, source: Source, url: str = URL, rest_url: str = REST_URL) -> None:
         super().__init__(source, url)
         self._rest_url = rest_url
-        self._rest: Rest | None = None
         self._streams: dict[str, tuple[str, Instrument, Kind]] = {}
         self._address, self._messages = addressed(source.name, url, source.topics)
-
-    async def on_stop(self, reason: Reason) -> None:
-        try:
-            await super().on_stop(reason)
-        finally:
-            if self._rest is not None:
-                await self._rest.close()
 
     async def locate(self) -> str:
         return self._address
@@ -379,7 +361,7 @@ class BinanceFeed(Feed):
 
     async def snapshot(self, instrument: Instrument) -> BookUpdate:
         query = {"symbol": self.symbol(instrument), "limit": str(DEPTH_LEVELS)}
-        depth = await self._asked().get("/api/v3/depth", query, DEPTH_WEIGHT, Depth)
+        depth = await self.rest(self._rest_url, LIMITS).get("/api/v3/depth", query, DEPTH_WEIGHT, Depth)
         last = depth.lastUpdateId
         return BookUpdate(self.name, instrument, depth.bids, depth.asks, True, last, last, 0, self.clock.now_ns())
 
@@ -389,7 +371,7 @@ class BinanceFeed(Feed):
         return defined(await self._listing(names), names)
 
     async def _listing(self, names: set[str]) -> list[Listed]:
-        rest, query = self._asked(), dict[str, str]()
+        rest, query = self.rest(self._rest_url, LIMITS), dict[str, str]()
         if len(names) <= MOST_ASKED:
             query["symbols"] = json.dumps(sorted(map(symbol_of, names)), separators=(",", ":"))
         try:
@@ -399,11 +381,6 @@ class BinanceFeed(Feed):
                 raise
             answer = await rest.get("/api/v3/exchangeInfo", {}, LISTING_WEIGHT, Listing)
         return answer.symbols
-
-    def _asked(self) -> Rest:
-        if self._rest is None:
-            self._rest = Rest(self.clock, self._rest_url, LIMITS)
-        return self._rest
 
 
 def defined(listing: Iterable[Listed], wanted: set[str]) -> Iterator[Instrument]:
@@ -460,26 +437,3 @@ def _fitting(names: list[str], room: int, between: int) -> int:
         if room < 0:
             return count
     return len(names)
-
-
-def parsed(data: bytes) -> Any:
-    """JSON, as whatever it is. Raises `ValueError` and `RecursionError`, also for a key that comes twice."""
-    found = msgspec.json.decode(data)
-    if _keys(found) != data.count(b":"):  # a colon in a text, or a key that was there before: slower, it can be told
-        json.loads(data, object_pairs_hook=_once)
-    return found
-
-
-def _keys(found: object) -> int:
-    if isinstance(found, dict):
-        members = cast(dict[str, object], found)
-        return len(members) + sum([_keys(member) for member in members.values()])
-    return sum([_keys(item) for item in cast(list[object], found)]) if isinstance(found, list) else 0
-
-
-def _once(pairs: list[tuple[str, Any]]) -> None:
-    seen = set[str]()
-    for key, _ in pairs:
-        if key in seen:
-            raise ValueError(f"the key {key[:64]!r} comes twice")
-        seen.add(key)

@@ -1,0 +1,1 @@
+"""What is particular to each exchange when its recording is played back."""

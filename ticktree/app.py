@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 import attrs
@@ -24,7 +25,7 @@ from ticktree.actors import (
     run_system,
 )
 from ticktree.distribution import Hub
-from ticktree.feeds import FeedAccount, Source
+from ticktree.feeds import Feed, FeedAccount, Source
 from ticktree.feeds.simulated import Market, SimulatedExchange, SimulatedFeed
 from ticktree.market import EventKind, Topic, batch_rows, latest_quote
 from ticktree.routing import Desk, Policy, Portfolio, Router, Timeout
@@ -39,13 +40,47 @@ class BadApp(ValueError):
     """Parts of an application that do not fit together."""
 
 
+KINDS = (EventKind.QUOTE, EventKind.TRADE, EventKind.BOOK, EventKind.STATUS)
+
+
 @attrs.frozen
 class FeedPart:
-    """`[feeds.NAME]` of type "simulated"."""
+    """`[feeds.NAME]`: `make` makes each life of it, a feed's class or a `functools.partial` of one."""
+
+    name: str
+    make: Callable[[Source], Feed]
+    instruments: tuple[str, ...]
+    kinds: tuple[EventKind, ...] = KINDS
+
+    @property
+    def topics(self) -> tuple[Topic, ...]:
+        """All that it is to bring."""
+        return tuple(Topic(self.name, instrument, kind) for instrument in self.instruments for kind in self.kinds)
+
+
+@attrs.frozen
+class SimulatedPart:
+    """`[feeds.NAME]` of type "simulated": a feed, and the exchange that it reads over a socket."""
 
     name: str
     market: Market = attrs.field(factory=Market)
-    kinds: tuple[EventKind, ...] = (EventKind.QUOTE, EventKind.TRADE, EventKind.BOOK, EventKind.STATUS)
+    kinds: tuple[EventKind, ...] = KINDS
+
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """What the market has."""
+        return tuple(instrument.name for instrument in self.market.instruments)
+
+    @property
+    def exchange(self) -> str:
+        """The exchange's place beside the feed."""
+        return f"{self.name}-exchange"
+
+    @property
+    def feed(self) -> FeedPart:
+        """The feed alone."""
+        make = partial(SimulatedFeed, exchange_path=f"feeds/{self.exchange}")
+        return FeedPart(self.name, make, self.instruments, self.kinds)
 
 
 @attrs.frozen
@@ -82,10 +117,10 @@ class StrategyPart:
 class App:
     """An application, as a value. `tree()` makes a new supervisor tree of it each time."""
 
-    feeds: tuple[FeedPart, ...]
-    venues: tuple[VenuePart, ...]
-    routers: tuple[RouterPart, ...]
-    strategies: tuple[StrategyPart, ...]
+    feeds: tuple[FeedPart | SimulatedPart, ...]
+    venues: tuple[VenuePart, ...] = ()
+    routers: tuple[RouterPart, ...] = ()
+    strategies: tuple[StrategyPart, ...] = ()
 
     def __attrs_post_init__(self) -> None:
         for venue in self.venues:
@@ -103,7 +138,7 @@ class App:
         """`strategy` on a simulated exchange and a paper venue. Raises `BadApp`, `BadTopic`."""
         _check_class(strategy)
         return cls(
-            feeds=(FeedPart("simulated"),),
+            feeds=(SimulatedPart("simulated"),),
             venues=(VenuePart("paper", prices="simulated"),),
             routers=(RouterPart("default", Timeout("paper", deadline_s=0.25)),),
             strategies=(strategy_part(strategy),),
@@ -224,15 +259,12 @@ def _strategy(part: StrategyPart, portfolio: Portfolio, hub: Hub) -> ChildSpec:
     return ChildSpec(part.name, start, part.mailbox)
 
 
-def _feed(part: FeedPart, hub: Hub, account: FeedAccount) -> list[ChildSpec]:
-    instruments = [instrument.name for instrument in part.market.instruments]
-    topics = tuple(Topic(part.name, instrument, kind) for instrument in instruments for kind in part.kinds)
-    source = Source(part.name, topics, hub, hub.ids, account)
-    exchange = f"{part.name}-exchange"
-    return [
-        ChildSpec(exchange, lambda: SimulatedExchange(part.name, part.market), FEW),
-        ChildSpec(part.name, lambda: SimulatedFeed(source, f"feeds/{exchange}"), FEW),
-    ]
+def _feed(part: FeedPart | SimulatedPart, hub: Hub, account: FeedAccount) -> list[ChildSpec]:
+    if isinstance(part, SimulatedPart):
+        exchange = ChildSpec(part.exchange, lambda: SimulatedExchange(part.name, part.market), FEW)
+        return [exchange, *_feed(part.feed, hub, account)]
+    source = Source(part.name, part.topics, hub, hub.ids, account)
+    return [ChildSpec(part.name, lambda: part.make(source), FEW)]
 
 
 def _epoch() -> str:

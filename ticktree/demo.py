@@ -13,7 +13,7 @@ from ticktree.market import FeedState, FeedStatus, Quote, Topic, latest_quote
 from ticktree.strategies import Momentum
 
 from . import console
-from .app import App, FeedPart, assemble, run_assembly
+from .app import App, SimulatedPart, assemble, run_assembly
 
 log = logging.getLogger("ticktree.demo")
 
@@ -83,7 +83,7 @@ class Narrator(Actor[Any]):
 def play(for_s: float, seed: int, loop: str = "uvloop") -> int:
     """Run the demo for `for_s` seconds on a `loop` of this kind; the exit code."""
     console.log_to_stdout(tracebacks=False)
-    app = attrs.evolve(App.simulated(Momentum), feeds=(FeedPart("simulated", Market(seed=seed)),))
+    app = attrs.evolve(App.simulated(Momentum), feeds=(SimulatedPart("simulated", Market(seed=seed)),))
     assembly = assemble(app)
     audience = ChildSpec(
         "narrator",

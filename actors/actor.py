@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .clock import Clock
     from .life import Life
     from .messages import Timer
-    from .ref import ActorRef
+    from .ref import ActorRef, SupervisorRef
     from .scheduler import ReadTurns
 
 M = TypeVar("M")
@@ -75,6 +75,10 @@ class Actor(Generic[M]):
     def find(self, path: str) -> "ActorRef[Any]":
         """The ref of another place in the tree, by its path. Raises `UnknownActor`."""
         return _live(self).cell.system.ref(path)
+
+    def find_supervisor(self, path: str) -> "SupervisorRef":
+        """The supervisor at `path`, to start children there. Raises `UnknownActor`."""
+        return _live(self).cell.system.supervisor(path)
 
     def stop(self, reason: Reason = NORMAL) -> None:
         """End this life when the handler at work is done."""

@@ -2,7 +2,9 @@
 
 DistributionError
 ├── BadSubscription (ValueError)   yours: a mailbox that would stop a feed, without saying that it may
-└── NoSuchFeed (LookupError)       yours: a feed that nobody has attached
+├── NoSuchFeed (LookupError)       yours: a feed that nobody has attached
+├── BadRelay (ValueError)          yours: a relay that cannot be as it is described
+└── UnknownRequest (TypeError)     yours: an actor of a relay was told something that it does not understand
 """
 
 from collections.abc import Iterable
@@ -32,3 +34,15 @@ class NoSuchFeed(DistributionError, LookupError):
         hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(known) or 'none'}"
         super().__init__(f"there is no feed {feed!r}; {hint}")
         self.feed = feed
+
+
+class BadRelay(DistributionError, ValueError):
+    """A relay that cannot be as it is described."""
+
+
+class UnknownRequest(DistributionError, TypeError):
+    """An actor of a relay was told something that it does not understand."""
+
+    def __init__(self, path: str, message: object) -> None:
+        super().__init__(f"{path} was told a {type(message).__qualname__}, which it does not understand")
+        self.path = path

@@ -14,7 +14,19 @@ import attrs
 import numpy as np
 
 from ticktree.actors import ActorRef, Block, Delivery
-from ticktree.market import Batch, Data, EventKind, InstrumentIds, Live, Mark, Port, Topic, weight
+from ticktree.market import (
+    Batch,
+    BookUpdate,
+    Data,
+    EventKind,
+    FeedStatus,
+    InstrumentIds,
+    Live,
+    Mark,
+    Port,
+    Topic,
+    weight,
+)
 
 from .errors import BadSubscription, NoSuchFeed
 from .last import LastMarks, LastValues
@@ -26,31 +38,38 @@ _KEPT_BYTES = 16 << 20
 Taker = tuple[Callable[[Any, int], Delivery], Subscription]
 
 
-@attrs.define(eq=False)
+@attrs.frozen(eq=False)
 class _Route:
-    """All who want the same of one feed: those whose mailboxes need no care, by `most_rows`, and the others."""
+    """All who want the same of one feed: those whose mailboxes need no care, by `most_rows`, and the others.
+
+    Never changed: it may be at work while a handler subscribes.
+    """
 
     selection: Selection
-    direct: dict[int | None, list[Taker]] = attrs.field(factory=dict[int | None, list[Taker]])
-    others: list[Subscription] = attrs.field(factory=list[Subscription])
+    subscriptions: tuple[Subscription, ...]
+    direct: dict[int | None, list[Taker]] = attrs.field(init=False, factory=dict[int | None, list[Taker]])
+    others: list[Subscription] = attrs.field(init=False, factory=list[Subscription])
 
-    def add(self, subscription: Subscription) -> None:
-        """`subscription` wants the same."""
-        if subscription.direct:
-            taker = subscription.subscriber.tell, subscription
-            self.direct.setdefault(subscription.most_rows, []).append(taker)
-        else:
-            self.others.append(subscription)
+    def __attrs_post_init__(self) -> None:
+        for subscription in self.subscriptions:
+            if subscription.direct:
+                taker = subscription.subscriber.tell, subscription
+                self.direct.setdefault(subscription.most_rows, []).append(taker)
+            else:
+                self.others.append(subscription)
+
+
+Routes = dict[frozenset[Topic], _Route]
 
 
 @attrs.define(eq=False)
 class _Feed:
-    """What the hub knows of one feed. `routes` are worked out anew after each change."""
+    """What the hub knows of one feed. `routes`, by what they want, are replaced and not changed; None: to be made."""
 
     name: str
     values: LastValues | None
     marks: LastMarks = attrs.field(factory=LastMarks)
-    routes: tuple[_Route, ...] | None = None
+    routes: Routes | None = None
 
 
 class Hub:
@@ -64,6 +83,7 @@ class Hub:
         self.ids = InstrumentIds() if ids is None else ids
         self._keep = tuple(keep)
         self._ports: dict[str, Port] = {}
+        self._offers: tuple[Topic, ...] = ()
         self._feeds: dict[str, _Feed] = {}
         self._subscriptions: dict[str, Subscription] = {}
         self._busy = False  # handing over
@@ -78,11 +98,13 @@ class Hub:
         topics: Iterable[Topic],
         most_rows: int | None = None,
         pauses_feed: bool = False,
+        tell: Iterable[Topic] | None = None,
     ) -> Subscription:
         """Send `subscriber` what `topics` select, in place of what it got before.
 
-        What is known already, verified books and kept values, follows at once, and after it everything newer: nothing
-        is missed, and nothing comes twice. Raises `BadSubscription` for a mailbox that blocks without `pauses_feed`.
+        What is known already of `tell` (of all, by default), verified books and kept values, follows at once, and
+        after it everything newer: nothing is missed, and nothing comes twice. Raises `BadSubscription` for a mailbox
+        that blocks without `pauses_feed`.
         """
         blocks = isinstance(plain_policy(subscriber), Block)
         if blocks != pauses_feed:
@@ -92,16 +114,19 @@ class Hub:
         if former is not None:
             subscription.follow(former)
         self._subscriptions[subscriber.path] = subscription
-        self._forget_routes()
+        told = subscription.topics if tell is None else tuple(tell)
         for feed in tuple(self._feeds.values()):
-            self._in_order(partial(self._tell_known, subscription, feed))
+            self._reroute(feed, former, subscription)
+            heard = former is not None and bool(_of(feed.name, former.topics)) and tell is not None
+            self._in_order(partial(self._tell_known, subscription, feed, told, heard))
         return subscription
 
     def unsubscribe(self, subscriber: ActorRef[Any]) -> None:
         """Send it nothing newer any more; harmless when it gets nothing."""
         former = self._subscriptions.pop(subscriber.path, None)
         if former is not None:
-            self._forget_routes()
+            for feed in self._feeds.values():
+                self._reroute(feed, former, None)
             former.let_go()
 
     def resend_book(self, subscriber: ActorRef[Any], feed: str, instrument: str) -> bool:
@@ -125,11 +150,16 @@ class Hub:
         """All of them."""
         return tuple(self._subscriptions.values())
 
+    def offers(self) -> tuple[Topic, ...]:
+        """All that the feeds bring which have been attached; the same tuple until another one is."""
+        return self._offers
+
     # --- feeds -------------------------------------------------------------------------------------------------
 
     def attach(self, port: Port) -> None:
         """A feed begins, or begins anew: its `port` can be asked for books, and paused."""
         self._ports[port.name] = port
+        self._offers = tuple(topic for port in self._ports.values() for topic in port.topics)
         self._feed(port.name).routes = None
         for subscription in self._subscriptions.values():
             subscription.attached(port)
@@ -146,7 +176,7 @@ class Hub:
             feed.values.keep(placed)
         busy, self._busy = self._busy, True
         try:
-            for route in feed.routes if feed.routes is not None else self._route(feed):
+            for route in (feed.routes if feed.routes is not None else self._route(feed)).values():
                 if route.selection.everything:
                     _hand_over(route, batch, rows)
                 else:
@@ -165,7 +195,7 @@ class Hub:
         feed.marks.keep(mark)
         busy, self._busy = self._busy, True
         try:
-            for route in feed.routes if feed.routes is not None else self._route(feed):
+            for route in (feed.routes if feed.routes is not None else self._route(feed)).values():
                 if route.selection.concerns(mark):
                     _hand_over_mark(route, mark)
         finally:
@@ -187,17 +217,19 @@ class Hub:
         while self._later and not self._busy:
             self._later.pop(0)()
 
-    def _tell_known(self, subscription: Subscription, feed: _Feed) -> None:
-        topics = _of(feed.name, subscription.topics)
+    def _tell_known(self, subscription: Subscription, feed: _Feed, told: tuple[Topic, ...], heard: bool) -> None:
+        """`heard`: it has heard from this feed before, and knows whether that is live."""
+        topics = _of(feed.name, told)
         if not topics or self._subscriptions.get(subscription.subscriber.path) is not subscription:
             return
         selection = self._selection(feed.name, topics)
         for mark in feed.marks.wanted(selection):
-            subscription.put(mark, 0)
+            if not (heard and isinstance(mark, FeedStatus)):
+                subscription.put(mark, 0)
         known: list[Data] = feed.values.wanted(selection) if feed.values is not None else []
         port = self._ports.get(feed.name)
         if port is not None and any(topic.matches_kind(EventKind.BOOK) for topic in topics):
-            known += [book for book in port.books() if selection.wants(book.instrument.name, EventKind.BOOK)]
+            known += _books(port, selection)
         if known:
             subscription.send(Batch(feed.name, self.ids, events=known))
 
@@ -221,22 +253,36 @@ class Hub:
         port = self._ports.get(feed)
         return Selection(feed, topics, port.topics if port is not None else (), self.ids)
 
-    def _route(self, feed: _Feed) -> tuple[_Route, ...]:
+    def _route(self, feed: _Feed) -> Routes:
         """Who wants what of `feed`."""
-        routes: dict[frozenset[Topic], _Route] = {}
+        wanted: dict[frozenset[Topic], list[Subscription]] = {}
         for subscription in self._subscriptions.values():
-            topics = _of(feed.name, subscription.topics)
-            if not topics:
-                continue
-            if topics not in routes:
-                routes[topics] = _Route(self._selection(feed.name, topics))
-            routes[topics].add(subscription)
-        feed.routes = tuple(routes.values())
+            if topics := _of(feed.name, subscription.topics):
+                wanted.setdefault(topics, []).append(subscription)
+        feed.routes = {
+            topics: _Route(self._selection(feed.name, topics), tuple(subscriptions))
+            for topics, subscriptions in wanted.items()
+        }
         return feed.routes
 
-    def _forget_routes(self) -> None:
-        for feed in self._feeds.values():
-            feed.routes = None
+    def _reroute(self, feed: _Feed, former: Subscription | None, latter: Subscription | None) -> None:
+        """`latter` takes the place of `former`. Only their routes are made anew, with the selections there are: all of
+        them took seconds where a thousand came at once, each for an instrument of its own."""
+        if feed.routes is None:
+            return
+        left = _of(feed.name, former.topics) if former is not None else None
+        joined = _of(feed.name, latter.topics) if latter is not None else None
+        routes = dict(feed.routes)
+        for topics in {left, joined} - {None, frozenset()}:
+            assert topics is not None
+            route = routes.pop(topics, None)
+            stays = [one for one in (route.subscriptions if route is not None else ()) if one is not former]
+            if topics == joined and latter is not None:
+                stays.append(latter)
+            if stays:
+                selection = route.selection if route is not None else self._selection(feed.name, topics)
+                routes[topics] = _Route(selection, tuple(stays))
+        feed.routes = routes
 
 
 def keep_freed_memory() -> None:
@@ -250,6 +296,14 @@ def keep_freed_memory() -> None:
 
 def _of(feed: str, topics: Iterable[Topic]) -> frozenset[Topic]:
     return frozenset(topic for topic in topics if topic.of_feed(feed))
+
+
+def _books(port: Port, selection: Selection) -> list[BookUpdate]:
+    """Snapshots of the verified books that are selected; of the others none is made, where they need not be."""
+    if selection.names is None:
+        return [book for book in port.books() if selection.wants(book.instrument.name, EventKind.BOOK)]
+    names = sorted(name for name in selection.names if selection.wants(name, EventKind.BOOK))
+    return [book for book in map(port.book, names) if book is not None]
 
 
 def _hand_over(route: _Route, batch: Batch, rows: int) -> None:

@@ -5,6 +5,7 @@ from itertools import chain
 import numpy as np
 
 from ticktree.market import (
+    Batch,
     Data,
     EventKind,
     FeedStatus,
@@ -16,7 +17,7 @@ from ticktree.market import (
     Stale,
     Trade,
 )
-from ticktree.market.ticks import OPAQUE, TICK, VECTOR_ROWS, events
+from ticktree.market.ticks import OPAQUE, TICK, VECTOR_ROWS
 
 from .selection import KINDS, Placed, Selection, Table
 
@@ -65,9 +66,10 @@ class LastValues:
     def wanted(self, selection: Selection) -> list[Data]:
         """What is kept of what `selection` selects."""
         rows = self._rows[1:]  # the first took what is not kept
-        told = rows[rows.view(TICK)["kind"] != 0].view(TICK)
+        told = Batch(selection.feed, self._ids, ticks=rows[rows.view(TICK)["kind"] != 0].view(TICK))
+        picked = selection.pick(Placed(told)) if len(told) else None
         newest: dict[tuple[type, str], Data] = {}
-        for value in chain(self._events.values(), events(told, self._ids.by_id, selection.feed)):
+        for value in chain(self._events.values(), picked.events if picked is not None else ()):
             assert isinstance(value, Quote | Trade)
             key = type(value), value.instrument.name
             if not selection.wants(key[1], KINDS[key[0]]):

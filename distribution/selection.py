@@ -65,12 +65,21 @@ class Placed:
 
 
 class Table:
-    """A number for each (id, kind): `value(name, kind)`, asked for once, when `ids` has come to know the instrument."""
+    """A number for each (id, kind): `value(name, kind)`, asked for once, when `ids` has come to know the instrument.
 
-    __slots__ = ("_array", "_ids", "_known", "_value")
+    names  of the only instruments whose number is not 0, where these are known: often one of a thousand
+    """
 
-    def __init__(self, ids: InstrumentIds, dtype: npt.DTypeLike, value: Callable[[str, EventKind], int]) -> None:
-        self._ids, self._value = ids, value
+    __slots__ = ("_array", "_ids", "_known", "_names", "_value")
+
+    def __init__(
+        self,
+        ids: InstrumentIds,
+        dtype: npt.DTypeLike,
+        value: Callable[[str, EventKind], int],
+        names: frozenset[str] | None = None,
+    ) -> None:
+        self._ids, self._value, self._names = ids, value, names
         self._known = 0  # ids that have been filled in
         self._array: npt.NDArray[Any] = np.zeros(_STRIDE + 1, dtype)  # the last entry, 0, is that of all ids beyond
 
@@ -81,7 +90,13 @@ class Table:
         return self._array.take(places, mode="clip")
 
     def _fill(self) -> None:
-        added = list(islice(self._ids.by_id.items(), self._known, None))  # an id stays, and so does its name
+        if self._names is None:
+            added = list(islice(self._ids.by_id.items(), self._known, None))  # an id stays, and so does its name
+        else:
+            added = [(one.id, one) for name in self._names for one in self._ids.named(name)]
+        self._known = len(self._ids.by_id)
+        if not added:
+            return
         size = _STRIDE * (1 + max(id for id, _ in added)) + 1
         if size > len(self._array):
             grown = np.zeros(max(size, 2 * len(self._array)), self._array.dtype)
@@ -90,22 +105,26 @@ class Table:
         for id, instrument in added:
             for number, kind in _TICK_KINDS.items():
                 self._array[_STRIDE * id + number] = self._value(instrument.name, kind)
-        self._known += len(added)
 
 
 class Selection:
     """`topics` (those of one feed), of which the feed brings `offered`. Instruments are matched when they first come.
 
     everything  whether that is all the data the feed brings
+    names       of the only instruments that it can select; None where a `*` stands for more
     """
 
-    __slots__ = ("_table", "_wanted", "everything", "feed", "topics")
+    __slots__ = ("_table", "_wanted", "everything", "feed", "names", "topics")
 
     def __init__(self, feed: str, topics: frozenset[Topic], offered: Iterable[Topic], ids: InstrumentIds) -> None:
         self.feed, self.topics = feed, topics
-        data = [topic for topic in offered if topic.kind != EventKind.STATUS]  # of which there are no rows
-        self.everything = bool(data) and all(self._covers(topic) for topic in data)
-        self._table = Table(ids, np.bool_, self.wants)
+        # There are no rows of status. The first that is not selected settles it: a feed may offer thousands.
+        data = (topic for topic in offered if topic.kind != EventKind.STATUS)
+        first = next(data, None)
+        self.everything = first is not None and self._covers(first) and all(map(self._covers, data))
+        exact = all("*" not in topic.instrument for topic in topics)
+        self.names = frozenset(topic.instrument for topic in topics) if exact else None
+        self._table = Table(ids, np.bool_, self.wants, self.names)
         self._wanted: dict[tuple[str, str], bool] = {}
 
     def _covers(self, offer: Topic) -> bool:
@@ -114,6 +133,8 @@ class Selection:
 
     def wants(self, instrument: str, kind: str) -> bool:
         """Whether that stream is selected."""
+        if self.names is not None and instrument not in self.names:  # most of a thousand, asked for by a thousand
+            return False
         wanted = self._wanted.get((instrument, kind))
         if wanted is None:
             wanted = any(topic.matches(self.feed, instrument, kind) for topic in self.topics)

@@ -3,10 +3,12 @@
 from .account import FeedAccount as FeedAccount
 from .errors import (
     BadMessage as BadMessage,
+    ChecksumFailed as ChecksumFailed,
     FeedError as FeedError,
     NoSnapshot as NoSnapshot,
     Refused as Refused,
     UnknownInstruments as UnknownInstruments,
+    UnknownKind as UnknownKind,
     UnknownMessage as UnknownMessage,
 )
 from .feed import Acknowledged as Acknowledged, Decoded as Decoded, Feed as Feed

@@ -1,10 +1,14 @@
 """What became of every byte and message of a feed, over all its lives and connections."""
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import attrs
 
 from ticktree.net import Connection
+
+if TYPE_CHECKING:
+    from .recording.player import Replay
 
 
 @attrs.define
@@ -30,6 +34,8 @@ class FeedAccount:
     pauses: int = 0  # times a full mailbox made the feed stop reading
     checksums_verified: int = 0
     checksums_failed: int = 0
+    unrecorded: int = 0  # lives that were not recorded, or not to their end, though it was asked for: the disk
+    replay: "Replay | None" = None  # of the recording that is played in place of a connection
     _former_bytes_in: int = 0
     _connection: Connection | None = None
     _before: int = 0  # decoded and skipped by former connections
@@ -53,6 +59,10 @@ class FeedAccount:
     def events(self) -> int:
         """Ticks that were passed on."""
         return sum(self.kinds[kind] for kind in ("quote", "trade", "book", "bar"))
+
+    def count_unrecorded(self) -> None:
+        """A life's recording failed."""
+        self.unrecorded += 1
 
     def opened(self, connection: Connection) -> None:
         """A connection begins."""

@@ -1,5 +1,6 @@
 """A feed's books: each follows its stream, and is repaired alone when a gap opens.
 
+Where updates carry a checksum, each is compared before anybody is told of it; one that fails is a gap as well.
 Repair: deltas wait, a snapshot is fetched (or subscribed to anew, where it comes in-band), the two are bridged, and the
 stream goes on. At most one repair an instrument and `SNAPSHOTS_AT_ONCE` fetches a feed.
 """
@@ -7,6 +8,7 @@ stream goes on. At most one repair an instrument and `SNAPSHOTS_AT_ONCE` fetches
 import asyncio
 import logging
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ticktree.market import (
@@ -18,6 +20,7 @@ from ticktree.market import (
     Live,
     Mark,
     MarketError,
+    OrderBook,
     Stale,
     Ticks,
 )
@@ -25,7 +28,7 @@ from ticktree.market.ticks import events
 from ticktree.net import Lost
 
 from .book import MOST_WAITING_NS, FeedBook
-from .errors import FeedError, NoSnapshot
+from .errors import ChecksumFailed, FeedError, NoSnapshot
 from .sequence import SequenceRule, Verdict
 
 if TYPE_CHECKING:
@@ -153,14 +156,19 @@ class Books:
     def _book(self, instrument: Instrument) -> FeedBook:
         book = self._books.get(instrument.name)
         if book is None or (book.instrument is not instrument and book.instrument != instrument):  # redefined
-            book = FeedBook(instrument, self._rule, self._feed.new_book(instrument))
+            book = FeedBook(instrument, self._rule, partial(self._feed.new_book, instrument), self._verify)
             self._books[instrument.name] = book
         return book
 
     def _take_delta(self, book: FeedBook, update: BookUpdate) -> None:
         match book.judge(update):
             case Verdict.NEXT:
-                self._tell(book.apply(update))
+                try:
+                    told = book.apply(update)
+                except ChecksumFailed as error:
+                    self._refute(book, error)
+                else:
+                    self._tell(told)
             case Verdict.DUPLICATE:
                 self._account.duplicates += 1
             case Verdict.GAP:
@@ -174,12 +182,30 @@ class Books:
             self._account.crossed += update.crossed
             self._feed.pass_on(update)
 
+    def _verify(self, book: OrderBook, update: BookUpdate) -> None:
+        """Raises `ChecksumFailed` unless `book`, with `update` in it, is what the exchange has."""
+        expected, found = update.checksum, self._feed.checksum(book)
+        if found != expected:
+            self._account.checksums_failed += 1
+            assert expected is not None
+            raise ChecksumFailed(self._feed.name, update.instrument.name, expected, found)
+        self._account.checksums_verified += 1
+
+    def _refute(self, book: FeedBook, error: ChecksumFailed) -> None:
+        self._account.errors[type(error).__name__] += 1
+        log.warning("%s", error)
+        self.distrust(book.instrument, error.reason)
+
     # --- repair ------------------------------------------------------------------------------------------------
 
     def _bridge(self, book: FeedBook, snapshot: BookUpdate) -> None:
         """Begin a book anew, if `snapshot` reaches up to what waits."""
-        told = book.bridge(snapshot)
         book.arrived()
+        try:
+            told = book.bridge(snapshot)
+        except ChecksumFailed as error:
+            self._refute(book, error)
+            return
         if told is None:
             self._repair(book)
             return

@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from typing import assert_never
 
-from ticktree.market import Event, Instrument, messages
+import attrs
+
+from ticktree.market import Event, EventKind, FeedState, Instrument, Topic, messages
 from ticktree.market.messages import FeedMark, GapMark, InstrumentMark, LiveMark, StaleMark
 
 from .errors import Refused
@@ -27,11 +29,22 @@ Said = (
 
 
 class ConversingFeed(Feed):
-    """One whose other side is ours: a relay, or the simulated exchange. What that calls its feed is this one here."""
+    """One whose other side is ours: a relay, or the simulated exchange. What that calls its feed is this one here.
 
-    def __init__(self, source: Source, url: str, token: str = "") -> None:
+    `token`: what the other side asks for, if it does. `upstream`: what it calls the feed, where that is another name.
+    """
+
+    def __init__(self, source: Source, url: str, token: str = "", upstream: str = "") -> None:
         super().__init__(source, url)
-        self._token = token
+        self._token, self._upstream = token, upstream or source.name
+
+    def asked(self, topics: Iterable[Topic]) -> messages.Subscribe:
+        """What asks for `topics`, in the other side's words."""
+        return messages.Subscribe(tuple(str(attrs.evolve(topic, feed=self._upstream)) for topic in topics))
+
+    def asked_again(self, instrument: Instrument) -> messages.Subscribe:
+        """What asks for a book whole."""
+        return self.asked((Topic(self.name, instrument.name, EventKind.BOOK),))
 
     def define(self, instruments: Iterable[Instrument]) -> None:
         """Definitions came, valid on this connection."""
@@ -54,6 +67,8 @@ class ConversingFeed(Feed):
                     if name in self.instruments:
                         self.distrust(self.instruments[name], "the other side left out rows of its book")
                 return (messages.heard(message, self.instruments, self.name),)
+            case FeedMark(state=FeedState.LIVE) if self.source.account.live:
+                pass  # we said so ourselves, when the subscription stood
             case FeedMark() | InstrumentMark() | GapMark() | StaleMark() | LiveMark():
                 return (messages.heard(message, self.instruments, self.name),)
             case messages.Hello() if message.version != messages.VERSION:

@@ -24,10 +24,10 @@ class DialectFeed(ConversingFeed):
 
     def subscribe_frames(self, topics: Iterable[Topic]) -> Iterable[bytes]:
         yield dialect.encode(messages.Hello(token=self._token))
-        yield dialect.encode(messages.Subscribe(tuple(map(str, topics))))
+        yield dialect.encode(self.asked(topics))
 
     def resubscribe_frames(self, instrument: Instrument) -> Iterable[bytes]:
-        yield dialect.encode(messages.Subscribe((str(Topic(self.name, instrument.name, EventKind.BOOK)),)))
+        yield dialect.encode(self.asked_again(instrument))
 
     def decode(self, frame: memoryview | bytes, received_ns: int) -> Decoded:
         message = dialect.decode(frame, self.source.account.offset)

@@ -3,10 +3,15 @@
 FeedError
 ├── UnknownMessage (TypeError)       yours: a feed was told something that no feed understands
 ├── UnknownInstruments (ValueError)  yours: the exchange does not list what the config asks for
+├── UnknownKind (ValueError)         yours: a topic asks for a kind of data that the exchange's feed does not bring
 ├── BadMessage                       theirs: a message that cannot be understood; names feed, offset, first bytes
 ├── Refused                          theirs: the exchange ended the conversation, or refused to begin it
+├── ChecksumFailed                   theirs, or ours: a book is not what the exchange has; it is repaired
 ├── NoSnapshot                       theirs: a gap that nothing can repair but a new connection
+├── PluginError (ValueError)         yours: a feed type that no class can be had for (plugins.py has its four kinds)
 ├── RestError                        theirs: an answer over HTTP that is none (rest.py has its five kinds)
+├── RecordingError                   theirs, or yours: no recording, or none that can be read (recording/errors.py)
+├── PlaybackError (ValueError)       yours: a recording that cannot be served (playback/errors.py)
 ├── BadFault (ValueError)            yours: a fault that the simulated exchange does not know (simulated/faults.py)
 └── TooManyStreams (ValueError)      yours: more than one connection to that exchange can carry (in its module)
 """
@@ -41,6 +46,14 @@ class UnknownInstruments(FeedError, ValueError):
         super().__init__(f"{feed}: the exchange does not list {told}" + (f"; and {more} more" if more > 0 else ""))
 
 
+class UnknownKind(FeedError, ValueError):
+    """A topic asks for `kind`; the feed brings `kinds` only."""
+
+    def __init__(self, feed: str, kind: str, kinds: Iterable[str]) -> None:
+        self.feed, self.kind, self.kinds = feed, kind, tuple(kinds)
+        super().__init__(f"{feed}: there is no {kind} of this exchange, only {', '.join(self.kinds)}: ask for these")
+
+
 class BadMessage(FeedError):
     """A message of `feed` that cannot be understood; `head` is its first 16 bytes.
 
@@ -63,6 +76,15 @@ class Refused(FeedError):
     def __init__(self, feed: str, reason: str) -> None:
         super().__init__(f"{feed}: the exchange ended it: {reason}")
         self.feed, self.reason = feed, reason
+
+
+class ChecksumFailed(FeedError):
+    """The book of `instrument` has the checksum `found` where the exchange's has `expected`."""
+
+    def __init__(self, feed: str, instrument: str, expected: int, found: int) -> None:
+        self.reason = f"its checksum is {found} where {expected} was expected"
+        super().__init__(f"{feed}: the book of {instrument} is wrong: {self.reason}")
+        self.feed, self.instrument, self.expected, self.found = feed, instrument, expected, found
 
 
 class NoSnapshot(FeedError):

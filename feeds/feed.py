@@ -8,12 +8,13 @@ policy `on_bad`. Any other exception is ours: this life ends, and the supervisor
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import attrs
 import numpy as np
 
-from ticktree.actors import NotRunning, Reason
+from ticktree.actors import Clock, NotRunning, Reason
 from ticktree.market import (
     Bar,
     Batch,
@@ -35,6 +36,7 @@ from ticktree.net import (
     BadFrame,
     Connection,
     Framing,
+    Pulse,
     Session,
     Silent,
     StreamConnection,
@@ -42,12 +44,15 @@ from ticktree.net import (
     WebSocketConnection,
     WebSocketViolation,
 )
+from ticktree.net.pulse import LOOKS
 
 from .books import Books
 from .errors import BadMessage, FeedError, Refused, UnknownInstruments, UnknownMessage
 from .outlet import Outlet
 from .particular import Acknowledged as Acknowledged, Decoded as Decoded, Particular
-from .pulse import LOOKS, Pulse
+from .recording.blocks import Title
+from .recording.player import Player, is_recording
+from .recording.recorder import Tape
 from .rest import Rest, RestLimits
 from .sequence import SequenceRule
 from .source import Source
@@ -81,7 +86,9 @@ class Feed(Particular, Outlet[Fault | Look]):
         self.url = url
         self.instruments: dict[str, Instrument] = {}  # by name
         self.by_symbol: dict[str, Instrument] = {}  # by what the exchange calls them
-        self._session: Session | None = None
+        self._session: Session | Player | None = None
+        self._player: Player | None = None  # in the session's place, where `url` is a recording
+        self._tape: Tape | None = None
         self._scheme = ""
         self._books = Books(self, fetches=type(self).snapshot is not Feed.snapshot)
         self._lasts: list[dict[str, int]] = []
@@ -103,8 +110,15 @@ class Feed(Particular, Outlet[Fault | Look]):
     def rest(self, url: str, limits: RestLimits) -> Rest:
         """Questions to the exchange over HTTP, for `definitions` and `snapshot`; ends with this life."""
         if self._rest is None:
-            self._rest = Rest(self.clock, url, limits)
+            played = None if self._player is None else self._player.rest(url, limits)
+            self._rest = played or Rest(self.clock, url, limits, tap=self._answered if self._tape else None)
         return self._rest
+
+    @property
+    def clock(self) -> Clock:
+        """The system's time; where a recording is played, its own. Raises `NotRunning`."""
+        clock = super().clock  # raises, if this life was killed
+        return clock if self._player is None else self._player.clock
 
     # --- the port ----------------------------------------------------------------------------------------------
 
@@ -137,11 +151,19 @@ class Feed(Particular, Outlet[Fault | Look]):
 
     def on_start(self) -> None:
         source = self.source
+        session = self._session = self._new_session()
+        self.now_ns = self.clock.now_ns  # an attribute: the hot path asks for no property
         source.sink.attach(self)
         self._go_lost("the life before this one was killed")
-        self._session = Session(self, self._new_connection, self._where, source.backoff, source.random)
-        self._session.start()
-        if self._look_s is not None:
+        if source.tap is not None:
+            title = Title(self.name, f"{type(self).__module__}:{type(self).__qualname__}", self.now_ns())
+            self._tape = source.tap.begin(title, source.account.count_unrecorded)
+        session.start()
+        if self._look_s is None:
+            return
+        if self._player is not None:
+            self._player.every(self._look_s, self._look)
+        else:
             self.every(self._look_s, Look())
 
     def on_message(self, message: Fault | Look) -> None:
@@ -154,11 +176,14 @@ class Feed(Particular, Outlet[Fault | Look]):
                 raise UnknownMessage(self.path, message)
 
     async def on_stop(self, reason: Reason) -> None:
+        tape, self._tape = self._tape, None  # the end of this life is no loss that a replay should tell
         if self._session is not None:
             await self._session.stop()
         await self._tasks.stop()
         if self._rest is not None:
             await self._rest.close()
+        if tape is not None:
+            await tape.close()
 
     def _look(self) -> None:
         connection = self._connection()
@@ -182,18 +207,37 @@ class Feed(Particular, Outlet[Fault | Look]):
 
     # --- connecting --------------------------------------------------------------------------------------------
 
+    def _new_session(self) -> Session | Player:
+        source = self.source
+        if not is_recording(self.url):
+            return Session(self, self._new_connection, self._where, source.backoff, source.random)
+        self._player = Player(self, self.url, self.clock, self._define, self._is_busy)
+        self._pulse = None  # who was silent when it was recorded is lost in the recording
+        source.account.replay = self._player.replay
+        return self._player
+
     def _connection(self) -> Connection | None:
         connection = self._session.connection if self._session else None
         return None if connection is None or connection.gone.done() else connection
 
+    @property
+    def speaks_messages(self) -> bool:
+        """Whether the transport brings messages, not a stream."""
+        return self._scheme in ("ws", "wss")
+
     def _new_connection(self) -> Connection:
-        if self._scheme in ("ws", "wss"):
+        if self.speaks_messages:
             return WebSocketConnection(self, text=self.text, reads=self.reads, heartbeat_s=self.heartbeat_s)
         particular: Any = type(self)  # on an instance a plain function would be a method
         framing: Callable[[], Framing] | None = particular.framing
         if framing is None:
             raise FeedError(f"{self.name}: a {type(self).__name__} speaks over WebSockets only, not {self._scheme}://")
         return StreamConnection(self, framing(), reads=self.reads)
+
+    def _is_busy(self) -> bool:
+        """Whether there is work beside reading. Raises `NotRunning`, which ends a replay whose life was killed."""
+        _ = self.clock
+        return self._tasks.under_way
 
     async def _where(self) -> str:
         try:
@@ -209,10 +253,11 @@ class Feed(Particular, Outlet[Fault | Look]):
     async def _define(self) -> None:
         if type(self).definitions is Feed.definitions or self.instruments:
             return
-        wanted = {topic.instrument for topic in self.topics}
+        wanted = dict.fromkeys(topic.instrument for topic in self.topics)  # in order: so ids are given
         known = self.source.defined
-        if not wanted <= known.keys():
-            listed = {instrument.name: instrument for instrument in await self.definitions()}
+        if not wanted.keys() <= known.keys():
+            with nullcontext() if self._tape is None else self._tape.defining():
+                listed = {instrument.name: instrument for instrument in await self.definitions()}
             if missing := sorted(name for name in wanted if name not in listed):
                 raise UnknownInstruments(self.name, missing, listed)
             known.update({name: listed[name] for name in wanted})
@@ -228,14 +273,26 @@ class Feed(Particular, Outlet[Fault | Look]):
         self._subscribe(connection)
 
     def _subscribe(self, connection: Connection) -> None:
-        for frame in self.subscribe_frames(self.topics):
-            connection.write(frame)
+        self._say(connection, self.subscribe_frames(self.topics))
         self._books.begin()
+
+    def _say(self, connection: Connection, frames: Iterable[bytes]) -> None:
+        for frame in frames:
+            if self._tape is not None:
+                self._tape.sent(frame, self.now_ns())
+            connection.write(frame)
+
+    def _answered(self, url: str, data: bytes) -> None:
+        if self._tape is not None:
+            self._tape.answered(url, data, self.now_ns())
 
     # --- the connection's calls, within the loop's callbacks ----------------------------------------------------
 
     def on_open(self, connection: Connection) -> None:
         self.source.account.opened(connection)
+        self._scheme = connection.url.partition(":")[0]
+        if self._tape is not None:
+            self._tape.connected(connection.url, self.now_ns())
         self._forget_connection()
         self._listen()
         self.opened()
@@ -248,9 +305,13 @@ class Feed(Particular, Outlet[Fault | Look]):
             self.own(self._begin(connection), "logs in")
 
     def on_frames(self, connection: Connection, frames: Sequence[memoryview | bytes], more: bool) -> None:
+        if self._ticktree_life is None and self._session is not None:
+            raise NotRunning(f"{self.name}: this life was killed; the next has a connection of its own")
         account, decode, routes = self.source.account, self.decode, self._routes
-        self.received_ns = received_ns = self.clock.now_ns()
+        self.received_ns = received_ns = self.now_ns()
         given = connection.bytes_in - connection.buffered - account.offset
+        if self._tape is not None:
+            self._tape.received(frames, more, received_ns, given)
         around, rest = divmod(given - sum(map(len, frames)), len(frames))  # prefixes, and ends of lines
         for frame in frames:
             try:
@@ -276,6 +337,8 @@ class Feed(Particular, Outlet[Fault | Look]):
     def on_lost(self, connection: Connection, error: Exception) -> None:
         if self._pending:
             self._flush()
+        if self._tape is not None:
+            self._tape.closed(str(error), self.now_ns())
         broken = isinstance(error, NOT_UNDERSTOOD)
         self.source.account.lost(connection, error, broken)
         self._forget_connection()
@@ -399,8 +462,7 @@ class Feed(Particular, Outlet[Fault | Look]):
     def say(self, frames: Iterable[bytes]) -> None:
         """Send `frames`, if there is a connection."""
         if (connection := self._connection()) is not None:
-            for frame in frames:
-                connection.write(frame)
+            self._say(connection, frames)
 
     def give_up(self, error: Exception) -> None:
         """Cut the connection, because of `error`; another one follows."""

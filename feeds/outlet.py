@@ -1,6 +1,7 @@
 """Where a feed's data and marks leave it: in order, counted, and never without the word that the feed is live."""
 
 import logging
+from collections.abc import Callable
 from typing import TypeVar
 
 from ticktree.actors import Actor
@@ -42,8 +43,12 @@ class Outlet(Actor[M]):
     def __init__(self, source: Source) -> None:
         self.source = source
         self.received_ns = 0
+        self.now_ns: Callable[[], int] = self._now_ns  # the clock's own, from the start on
         self._pending: list[Data] = []  # of the read that is looked at
         self._deadlines = Deadlines(source.stale_after_s) if source.stale_after_s is not None else None
+
+    def _now_ns(self) -> int:
+        return self.clock.now_ns()
 
     @property
     def name(self) -> str:

@@ -84,3 +84,10 @@ class Particular(ABC):
     def new_book(self, instrument: Instrument) -> OrderBook:
         """The book that deltas are checked with; one that keeps text, where a checksum is taken over that."""
         return OrderBook()
+
+    def checksum(self, book: OrderBook) -> int:
+        """The exchange's checksum over its book, were it as `book` is; override where updates carry a `checksum`.
+
+        Asked after each such update, before anybody is told of it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} brings updates with a checksum, and does not say of what")

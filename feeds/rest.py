@@ -7,9 +7,9 @@ Errors name host and path, never the query: queries may hold keys.
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 import attrs
@@ -23,6 +23,7 @@ from .errors import FeedError
 log = logging.getLogger("ticktree.feeds")
 
 T = TypeVar("T")
+Tap = Callable[[str, bytes], None]
 
 NS = 1_000_000_000
 MINUTE_NS = 60 * NS
@@ -129,11 +130,15 @@ class Rest:
     """`get` asks; `close` at the end of the feed's life. The session is opened by the first question.
 
     TLS is verified, redirects are refusals, and no proxy is taken from the environment unless `proxies` says so.
+    `tap` is told each question's url, with its query, and the body of its answer.
     Raises `BadAddress` for a `url` that is not http or https.
     """
 
-    def __init__(self, clock: Clock, url: str, limits: RestLimits, proxies: bool = False) -> None:
+    def __init__(
+        self, clock: Clock, url: str, limits: RestLimits, proxies: bool = False, tap: Tap | None = None
+    ) -> None:
         self.limits = limits
+        self._tap = tap
         self._url, self._shown = _address(url)
         self._clock, self._proxies = clock, proxies
         self._turns = Turns(clock, limits.weight_a_minute)
@@ -149,6 +154,8 @@ class Rest:
             if self._closed:
                 raise RestClosed(what)
             data = await self._ask(what, self._url + path, query)
+        if self._tap is not None:
+            self._tap(f"{self._url}{path}?{urlencode(query)}", data)
         return decoded(what, data, type)
 
     async def close(self) -> None:

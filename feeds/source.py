@@ -9,6 +9,7 @@ from ticktree.actors import Backoff
 from ticktree.market import Instrument, InstrumentIds, Sink, Topic
 
 from .account import FeedAccount
+from .recording.recorder import Recorder
 
 
 @attrs.frozen
@@ -22,6 +23,7 @@ class Source:
                    Without it what is wrong fails whoever takes it: only for who is sure of the other side
     stamped        binary ticks get the time they were received at
     defined        instruments the exchange has defined, by name: kept over lives
+    tap            records what arrives, each life into a file of its own
     """
 
     name: str
@@ -36,3 +38,4 @@ class Source:
     checked: bool = True
     stamped: bool = True
     defined: dict[str, Instrument] = attrs.field(factory=dict[str, Instrument])
+    tap: Recorder | None = None

@@ -23,6 +23,11 @@ class Tasks:
         self._current: set[asyncio.Task[None]] = set()
         self._dropped: set[asyncio.Task[None]] = set()
 
+    @property
+    def under_way(self) -> bool:
+        """Whether any work is, for the connection that there is."""
+        return bool(self._current)
+
     def begin(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Do `work` until the connection ends."""
         task = asyncio.get_running_loop().create_task(work, name=name)

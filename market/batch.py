@@ -5,8 +5,9 @@ mailboxes hold the same one.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,8 @@ from . import ticks as columns
 from .events import BookUpdate, Data, Skipped, weight
 from .instruments import InstrumentIds
 from .ticks import Ticks
+
+T = TypeVar("T")
 
 _LAST = int(columns.TickFlag.LAST)
 _BOOK = int(columns.TickKind.BOOK)
@@ -29,7 +32,7 @@ class Batch:
     len(batch)   rows, which is what it weighs; a bar weighs one, though it has no row in `ticks`
     """
 
-    __slots__ = ("_ends", "_events", "_rows", "_ticks", "columnar", "feed", "instruments")
+    __slots__ = ("_bookless", "_ends", "_events", "_made", "_rows", "_ticks", "columnar", "feed", "instruments")
 
     def __init__(
         self, feed: str, instruments: InstrumentIds, ticks: Ticks | None = None, events: Sequence[Data] | None = None
@@ -39,6 +42,8 @@ class Batch:
         self.feed, self.instruments = feed, instruments
         self._ticks, self._events = ticks, events
         self._ends: list[int] | None = None  # of each event, in rows, where some have more than one
+        self._made: dict[Callable[[Batch], Any], Any] | None = None
+        self._bookless: bool | None = None  # once somebody has looked
         self.columnar = ticks is not None
         if ticks is not None:
             self._rows = len(ticks)
@@ -65,6 +70,14 @@ class Batch:
             self._events = columns.events(self._ticks, self.instruments.by_id, self.feed)
         return self._events
 
+    def made(self, make: "Callable[[Batch], T]") -> T:
+        """What `make` makes of it: worked out once for all who ask, as what many are sent."""
+        if self._made is None:
+            self._made = {}
+        if make not in self._made:
+            self._made[make] = make(self)
+        return self._made[make]  # type: ignore[no-any-return]
+
     def __len__(self) -> int:
         return self._rows
 
@@ -84,7 +97,9 @@ class Batch:
         start, stop, _ = rows.indices(self._rows)
         if self.columnar:
             assert self._ticks is not None
-            return Batch(self.feed, self.instruments, ticks=self._ticks[start:stop])
+            cut = Batch(self.feed, self.instruments, ticks=self._ticks[start:stop])
+            cut._bookless = self._bookless or None
+            return cut
         assert self._events is not None
         if self._ends is not None:
             start, stop = bisect_right(self._ends, start), bisect_right(self._ends, stop)
@@ -92,7 +107,7 @@ class Batch:
 
     def floor(self, rows: int) -> int:
         """The last place at or before `rows` where it may be cut; 0 if none."""
-        if self.columnar:
+        if self.columnar and not self._has_no_books():
             assert self._ticks is not None
             ends = np.flatnonzero(_ends_update(self._ticks[:rows]))
             return int(ends[-1]) + 1 if len(ends) else 0
@@ -104,7 +119,7 @@ class Batch:
     def ceiling(self, rows: int) -> int:
         """The first place at or after `rows` where it may be cut; its length if none."""
         rows = max(rows, 1)
-        if self.columnar:
+        if self.columnar and not self._has_no_books():
             assert self._ticks is not None
             ends = _ends_update(self._ticks[rows - 1 :])
             return rows + int(ends.argmax()) if ends.any() else self._rows
@@ -117,10 +132,17 @@ class Batch:
         if self._events is not None:
             return frozenset((self.feed, event.instrument.name) for event in self._events if type(event) is BookUpdate)
         assert self._ticks is not None
-        ids = self._ticks["instrument"][self._ticks["kind"] == _BOOK]
-        if not len(ids):
+        if self._has_no_books():
             return NONE
+        ids = self._ticks["instrument"][self._ticks["kind"] == _BOOK]
         return frozenset((self.feed, self.instruments.by_id[id].name) for id in np.unique(ids).tolist())
+
+    def _has_no_books(self) -> bool:
+        """Whether ticks may be cut anywhere. Looked at once, for it is asked for each mailbox that overflows."""
+        if self._bookless is None:
+            assert self._ticks is not None
+            self._bookless = _BOOK not in self._ticks["kind"].tobytes()
+        return self._bookless
 
     def __repr__(self) -> str:
         return f"<Batch of {self.feed}: {self._rows} rows>"

@@ -15,12 +15,13 @@ from .instruments import Instrument
 class OrderBook:
     """What is bid and asked for one instrument, as far as the updates told.
 
-    text   keep each level as the exchange wrote it; every update must then have `text`
-    depth  levels a side that the exchange keeps up to date: worse ones are dropped, for it would never delete them
-    len()  levels of both sides
+    text     keep each level as the exchange wrote it; every update must then have `text`
+    depth    levels a side that the exchange keeps up to date: worse ones are dropped, for it would never delete them
+    dropped  (bids, asks): the prices of those that the last update made worse than that; empty if there are none
+    len()    levels of both sides
     """
 
-    __slots__ = ("_asks", "_bids", "_depth", "_last", "_text")
+    __slots__ = ("_asks", "_bids", "_depth", "_last", "_text", "dropped")
 
     def __init__(self, text: bool = False, depth: int | None = None) -> None:
         if depth is not None and depth < 1:
@@ -28,6 +29,7 @@ class OrderBook:
         self._bids, self._asks = _Side(1.0), _Side(-1.0)
         self._text, self._depth = text, depth
         self._last: BookUpdate | None = None
+        self.dropped: tuple[list[float], ...] = ()
 
     def apply(self, update: BookUpdate) -> None:
         """Take `update` in; a snapshot replaces all there is. Size 0 deletes; that the level is not there is nothing.
@@ -47,10 +49,8 @@ class OrderBook:
                 asks.change(update.asks)
         depth = self._depth
         if depth is not None:  # after the whole update, which may delete as many levels as it adds
-            if len(bids.keys) > depth:
-                bids.cut(depth)
-            if len(asks.keys) > depth:
-                asks.cut(depth)
+            excess = len(bids.keys) > depth or len(asks.keys) > depth
+            self.dropped = (bids.cut(depth), asks.cut(depth)) if excess else ()
         self._last = update
 
     def _write(self, update: BookUpdate) -> None:
@@ -190,12 +190,14 @@ class _Side:
             else:
                 self.text.pop(price, None)
 
-    def cut(self, depth: int) -> None:
-        excess = len(self.keys) - depth
-        for key in self.keys[:excess]:
-            del self.sizes[self.sign * key]
-            self.text.pop(self.sign * key, None)
+    def cut(self, depth: int) -> list[float]:
+        excess = max(0, len(self.keys) - depth)
+        gone = [self.sign * key for key in self.keys[:excess]]
+        for price in gone:
+            del self.sizes[price]
+            self.text.pop(price, None)
         del self.keys[:excess]
+        return gone
 
     def top(self, n: int) -> list[Level]:
         return [(price, self.sizes[price]) for price in self._prices(n)]

@@ -6,19 +6,17 @@ docs/wire-protocol.md.
 
 from collections.abc import Iterator, Mapping
 from math import isfinite
-from typing import Annotated, Literal, assert_never
+from typing import Literal, assert_never
 
 import msgspec
-from msgspec import Meta
 
 from . import events, messages
 from .errors import BadNumber, BadPayload
 from .events import Side
 from .instruments import Instrument
-from .messages import Message, Time, Whole, known
+from .messages import BarMessage as BarMessage, Message, Size, Time, Whole, known
 from .strict_json import Strict
 
-Size = Annotated[float, Meta(ge=0)]
 Levels = tuple[tuple[float, Size], ...]  # price, size
 
 
@@ -74,23 +72,6 @@ class BookMessage(Message, frozen=True, tag="book"):
     crossed: bool
     bids: Levels
     asks: Levels
-
-
-class BarMessage(Message, frozen=True, tag="bar"):
-    """Trades summed up, from `begin_time_ns` until before `end_time_ns`."""
-
-    feed: str
-    instrument: str
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: Size
-    notional: float
-    trades: Whole
-    begin_time_ns: Time
-    end_time_ns: Time
-    received_time_ns: Time
 
 
 DataMessage = QuoteMessage | TradeMessage | SnapshotMessage | BookMessage | BarMessage
@@ -154,10 +135,7 @@ def said(event: events.Event) -> DataMessage | messages.Mark | messages.Skipped:
         case events.BookUpdate():
             return _book_said(event)
         case events.Bar():
-            return BarMessage(
-                event.feed, event.instrument.name, event.open, event.high, event.low, event.close, event.volume,
-                event.notional, event.trades, event.begin_time_ns, event.end_time_ns, event.received_time_ns,
-            )  # fmt: skip
+            return messages.bar_said(event)
         case _:
             return messages.said(event)
 
@@ -176,6 +154,8 @@ def heard(
     """
     if not isinstance(message, DATA):
         return messages.heard(message, instruments, feed)
+    if isinstance(message, BarMessage):
+        return messages.bar_heard(message, instruments, received_ns, feed)
     name = message.feed if feed is None else feed
     instrument = known(instruments, message.instrument)
     match message:
@@ -191,11 +171,6 @@ def heard(
             )  # fmt: skip
         case SnapshotMessage() | BookMessage():
             return _book_heard(message, name, instrument, received_ns)
-        case BarMessage():
-            return events.Bar(
-                name, instrument, message.open, message.high, message.low, message.close, message.volume,
-                message.notional, message.trades, message.begin_time_ns, message.end_time_ns, received_ns,
-            )  # fmt: skip
     assert_never(message)
 
 

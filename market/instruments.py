@@ -107,7 +107,9 @@ class InstrumentIds:
     def __init__(self) -> None:
         self.by_id: dict[int, Instrument] = {}  # for reading
         self._by_definition: dict[Instrument, Instrument] = {}
+        self._by_name: dict[str, list[int]] = {}
         self.end = 0  # all ids are below it
+        self.changes = 0  # definitions that came, or whose status changed
         self._next = 0
 
     def adopt(self, instrument: Instrument) -> Instrument:
@@ -115,11 +117,17 @@ class InstrumentIds:
         known = self._by_definition.get(instrument)
         if known is None:
             known = instrument if instrument.id not in self.by_id else attrs.evolve(instrument, id=self._free())
+            self._by_name.setdefault(known.name, []).append(known.id)
         elif known.status is not instrument.status:
             known = attrs.evolve(known, status=instrument.status)
+        self.changes += self.by_id.get(known.id) is not known
         self.by_id[known.id] = self._by_definition[known] = known
         self.end = max(self.end, known.id + 1)
         return known
+
+    def named(self, name: str) -> list[Instrument]:
+        """All definitions that there are of that name, in the order they came."""
+        return [self.by_id[id] for id in self._by_name.get(name, ())]
 
     def __len__(self) -> int:
         return len(self.by_id)

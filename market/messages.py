@@ -21,6 +21,7 @@ MOST_WHOLE = 2**63 - 1
 
 Whole = Annotated[int, Meta(ge=0, le=MOST_WHOLE)]
 Time = Annotated[int, Meta(ge=-MOST_WHOLE, le=MOST_WHOLE)]
+Size = Annotated[float, Meta(ge=0)]
 Session = Annotated[str, Meta(pattern=r"\A([0-9a-f]{16})?\Z")]
 Topics = Annotated[tuple[str, ...], Meta(max_length=MOST_TOPICS)]
 
@@ -130,6 +131,26 @@ class End(Message, frozen=True, tag="end"):
     reason: str
 
 
+# --- data that are no ticks ----------------------------------------------------------------------------------------
+
+
+class BarMessage(Message, frozen=True, tag="bar"):
+    """Trades summed up, from `begin_time_ns` until before `end_time_ns`."""
+
+    feed: str
+    instrument: str
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: Size
+    notional: float
+    trades: Whole
+    begin_time_ns: Time
+    end_time_ns: Time
+    received_time_ns: Time
+
+
 # --- marks, passed on in place -------------------------------------------------------------------------------------
 
 
@@ -229,6 +250,25 @@ def heard(message: Mark | Skipped, instruments: Mapping[str, Instrument], feed: 
         case LiveMark():
             return events.Live(name, instrument, received_ns)
     assert_never(message)
+
+
+def bar_said(bar: events.Bar) -> BarMessage:
+    """The message that tells `bar`."""
+    return BarMessage(
+        bar.feed, bar.instrument.name, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.notional, bar.trades,
+        bar.begin_time_ns, bar.end_time_ns, bar.received_time_ns,
+    )  # fmt: skip
+
+
+def bar_heard(
+    message: BarMessage, instruments: Mapping[str, Instrument], received_ns: int, feed: str | None = None
+) -> events.Bar:
+    """The bar that `message` tells, as received here at `received_ns`; else as `heard`. Raises `UnknownInstrument`."""
+    return events.Bar(
+        message.feed if feed is None else feed, known(instruments, message.instrument), message.open, message.high,
+        message.low, message.close, message.volume, message.notional, message.trades, message.begin_time_ns,
+        message.end_time_ns, received_ns,
+    )  # fmt: skip
 
 
 def known(instruments: Mapping[str, Instrument], name: str) -> Instrument:

@@ -21,6 +21,7 @@ from . import messages
 from .errors import BadLength, BadPayload, ForeignFrame, FrameTooLong, SequenceGap
 from .messages import (
     VERSION as VERSION,
+    BarMessage as BarMessage,
     End as End,
     FeedMark as FeedMark,
     GapMark as GapMark,
@@ -67,6 +68,7 @@ class FrameKind(IntEnum):
     TICKS = 19
     SKIPPED = 20
     STATUS = 21
+    BAR = 22
 
 
 class TickRows(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -91,6 +93,7 @@ Message = (
     | SnapshotEnd
     | TickRows
     | Skipped
+    | BarMessage
     | messages.Mark
 )
 
@@ -106,6 +109,7 @@ _KINDS: dict[type[messages.Message], FrameKind] = {
     SnapshotBegin: FrameKind.SNAPSHOT_BEGIN,
     SnapshotEnd: FrameKind.SNAPSHOT_END,
     Skipped: FrameKind.SKIPPED,
+    BarMessage: FrameKind.BAR,
     **dict.fromkeys(messages.MARKS, FrameKind.STATUS),
 }
 _STRICT: dict[FrameKind, Strict[messages.Message]] = {
@@ -151,6 +155,20 @@ class Framing:
             frames.append(data[at:stop])
             at = stop
         return frames, at, None
+
+
+def whole(message: bytes | memoryview, offset: int) -> bytes | memoryview:
+    """`message`, which a transport of messages brought, if it is one frame, or one run of equal TICKS frames.
+
+    `offset`: of its first byte on the connection. Raises a `WireError` for a length that lies, and for bytes left over.
+    """
+    frames, taken, error = Framing().cut(memoryview(message), offset)
+    if error is not None:
+        raise error
+    if len(frames) != 1 or taken != len(message):
+        head = bytes(message[:_HEADER_BYTES])
+        raise BadPayload(offset, head, f"a message of {len(message)} bytes that is not one frame, or one run of TICKS")
+    return message
 
 
 def _equal(data: memoryview, at: int, word: int, length: int) -> int:
@@ -248,39 +266,49 @@ class Writer:
 
     def write(self, message: Message) -> bytes:
         """`message`, in as many frames as it takes. Raises `FrameTooLong` for a text that fits none."""
+        return self.ticks(message.ticks) if isinstance(message, TickRows) else b"".join(self.frames(message))
+
+    def frames(self, message: messages.Message) -> list[bytes]:
+        """The same frame by frame, for a transport of messages; not for ticks."""
         match message:
-            case TickRows():
-                return self.ticks(message.ticks)
             case Skipped():
-                return self.skipped(message.count, message.books, message.feed)
+                return self._skipped(message)
             case Instruments():
                 every = message.instruments
                 parts = [every[n : n + _DEFINITIONS_A_FRAME] for n in range(0, len(every), _DEFINITIONS_A_FRAME)]
-                return b"".join(self._control(Instruments(part)) for part in parts or [()])
+                return [self._control(Instruments(part)) for part in parts or [()]]
             case _:
-                return self._control(message)
+                return [self._control(message)]
 
     def ticks(self, ticks: Ticks) -> bytes:
         """`ticks` in frames of at most 64 KiB; none for none."""
         data, frames = ticks.tobytes(), list[bytes]()
         for start in range(0, len(data), MOST_ROWS * _ROW_BYTES):
             part = data[start : start + MOST_ROWS * _ROW_BYTES]  # the same object where it is all
-            frames.append(_WORDS.pack(_HEADER_BYTES + len(part) | _TICKS << 32, self._sequence))
+            frames.append(self.head(len(part) // _ROW_BYTES))
             frames.append(part)
-            self._sequence += len(part) // _ROW_BYTES
         return b"".join(frames)
+
+    def head(self, rows: int) -> bytes:
+        """The header of a TICKS frame; its `rows` records, 1 to 1,023, are to follow, and count as said."""
+        head = _WORDS.pack(_HEADER_BYTES + _ROW_BYTES * rows | _TICKS << 32, self._sequence)
+        self._sequence += rows
+        return head
 
     def skipped(self, count: int, books: Iterable[tuple[str, str]] = (), feed: str = "") -> bytes:
         """`count` ticks of `feed` are left out here; `books`: (feed, instrument) of those that lost levels.
 
         More books than fit one frame follow in further frames of count 0.
         """
-        every, frames = tuple(books), list[bytes]()
+        return b"".join(self._skipped(Skipped(count, tuple(books), feed)))
+
+    def _skipped(self, skipped: Skipped) -> list[bytes]:
+        every, frames, count = skipped.books, list[bytes](), skipped.count
         for start in range(0, max(len(every), 1), _BOOKS_A_FRAME):
-            frames.append(self._control(Skipped(count, every[start : start + _BOOKS_A_FRAME], feed)))
+            frames.append(self._control(Skipped(count, every[start : start + _BOOKS_A_FRAME], skipped.feed)))
             self._sequence += count
             count = 0
-        return b"".join(frames)
+        return frames
 
     def _control(self, message: messages.Message) -> bytes:
         payload = msgspec.json.encode(message)

@@ -1,7 +1,7 @@
 """Bytes in and out: connections, framings and reconnecting sessions; knows neither markets nor orders."""
 
 from .address import Address as Address
-from .buffers import ReadBuffers as ReadBuffers
+from .buffers import ReadBuffers as ReadBuffers, ShortReads as ShortReads
 from .connect import connect as connect
 from .connection import Connection as Connection, Peer as Peer
 from .errors import (
@@ -24,6 +24,7 @@ from .errors import (
     Unreachable as Unreachable,
 )
 from .framing import Framing as Framing, LengthPrefixed as LengthPrefixed, Lines as Lines, Records as Records
+from .pulse import Pulse as Pulse
 from .server import Server as Server
 from .session import Attempts as Attempts, Client as Client, Session as Session
 from .stream import StreamConnection as StreamConnection

@@ -10,6 +10,7 @@ from typing import Final
 SLOTS: Final = 4
 SLOT_BYTES: Final = 512 * 1024  # 8,192 ticks. A read costs 40 us besides: half of it came to 0.8 of this rate
 LENT_BYTES: Final = 16 * 1024  # less is copied: it would pin a whole slot
+SHORT_BYTES: Final = 4 * 1024
 _NOTHING: Final = memoryview(b"")
 
 
@@ -96,3 +97,40 @@ class ReadBuffers:
 
     def _references(self, slot: int) -> int:
         return sys.getrefcount(self._slots[slot])
+
+
+class ShortReads:
+    """The memory of one connection whose other side says little: a few KiB, and what there is of one frame.
+
+    The same calls and counts as those of `ReadBuffers`, but nothing is lent. What waits for the end of its frame grows
+    with the bytes that come, never with what a length says.
+    """
+
+    def __init__(self, most_bytes: int, read_bytes: int = SHORT_BYTES) -> None:
+        """`most_bytes`: the longest frame; no read brings more than `read_bytes`."""
+        self.slot_bytes = 2 * most_bytes + read_bytes  # more than ever waits: no read fills it
+        self.held = 0  # bytes that are in no frame yet
+        self.lent = self.free = 0
+        self.copied = 0  # reads
+        self._room = bytearray(read_bytes)
+        self._rest = bytearray()
+
+    def room(self) -> memoryview:
+        """Where the next read goes."""
+        return memoryview(self._room)
+
+    def filled(self, read_bytes: int) -> memoryview:
+        """What is there after a read of so many bytes: those held before it, then the new ones. Writable."""
+        self.copied += 1
+        if not self._rest:
+            self._rest = self._room[:read_bytes]
+        else:
+            self._rest += memoryview(self._room)[:read_bytes]
+        self.held = len(self._rest)
+        return memoryview(self._rest)
+
+    def keep(self, taken: int) -> None:
+        """The first `taken` bytes of what `filled` returned are the receiver's; the rest is held for the next read."""
+        if taken:
+            self._rest = self._rest[taken:]
+            self.held = len(self._rest)

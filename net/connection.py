@@ -52,7 +52,8 @@ class Connection(ABC):
         self._filled = 0  # reads that filled their room, since others had a turn
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.url = ""  # the other side's address on this end's word, without secrets; for messages
-        self.paused = False  # the peer does not keep up: write no more until it is False again
+        self.paused = False  # the other side does not keep up: write no more until it is False again
+        self._waiting_for_room: set[asyncio.Future[None]] = set()
         self.bytes_in = 0  # payload bytes read, including those in no frame yet
 
     @property
@@ -69,6 +70,41 @@ class Connection(ABC):
     def write(self, data: bytes | memoryview) -> None:
         """Queue bytes, or one message. Look at `paused` first: what a slow peer does not take stays in memory."""
 
+    def write_parts(self, parts: Sequence[bytes | memoryview]) -> None:
+        """`write` of all of them in a row; parts that are long are not copied where that can be avoided."""
+        self.write(b"".join(parts))
+
+    @property
+    @abstractmethod
+    def unsent(self) -> int:
+        """Bytes that were written and that the kernel has not taken yet."""
+
+    @property
+    @abstractmethod
+    def remote(self) -> str:
+        """The other side as the socket knows it, host:port; empty where there is no such, as for a Unix socket."""
+
+    async def room(self) -> None:
+        """Wait until `paused` is over, or the connection is gone."""
+        while self.paused and not self.gone.done():
+            waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting_for_room.add(waiting)
+            try:
+                await waiting
+            finally:
+                self._waiting_for_room.discard(waiting)
+
+    def set_paused(self, paused: bool) -> None:
+        """The transport's buffer is full, or has room again (the transport's word)."""
+        self.paused = paused
+        if not paused:
+            self._wake_writers()
+
+    def _wake_writers(self) -> None:
+        for waiting in self._waiting_for_room:
+            if not waiting.done():
+                waiting.set_result(None)
+
     def abort(self, error: Exception) -> None:
         """Give the connection up, now, because of `error`; what is not sent yet is lost. Harmless when it is gone."""
         self._error = self._error or error
@@ -79,12 +115,16 @@ class Connection(ABC):
         self.abort(error)
         self._lose(error)
 
-    async def close(self) -> None:
-        """Send what is queued, say goodbye, close; give up after a second without success. Harmless when it is gone."""
+    async def close(self, lingers: bool = False) -> None:
+        """Send what is queued, say goodbye, close; give up after a second without success. Harmless when it is gone.
+
+        `lingers`: let the other side close first, so that it is sure to have heard the last words. What it says
+        meanwhile would otherwise be answered with a reset, which may overtake them.
+        """
         if self.gone.done():
             return
         self._error = self._error or PeerLost("closed from this side")
-        self._leave()
+        self._leave(lingers)
         for _ in range(2):
             if self._opened and not self.gone.done():
                 await asyncio.wait([self.gone], timeout=CLOSE_S)
@@ -104,7 +144,7 @@ class Connection(ABC):
     # --- what a kind of connection brings ----------------------------------------------------------------------
 
     @abstractmethod
-    def _leave(self) -> None:
+    def _leave(self, lingers: bool) -> None:
         """Begin the polite close: what is queued goes out first. Nothing to do before `_open`."""
 
     @abstractmethod
@@ -163,6 +203,7 @@ class Connection(ABC):
             return
         self._error = error = self._error or why or PeerLost(self._farewell())
         self.gone.set_result(None)
+        self._wake_writers()
         if self._opened:
             try:
                 self._peer.on_lost(self, error)

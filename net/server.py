@@ -5,8 +5,9 @@ import os
 import socket
 import ssl
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from .address import Address
@@ -15,7 +16,7 @@ from .errors import CannotListen, PeerLost, TokenNeeded
 from .stream import StreamConnection
 from .websocket import WebSocketConnection
 from .websocket_ends import WebSocketDoor
-from .websocket_rules import WebSocketAccess
+from .websocket_rules import WebSocketAccess, WebSocketLimits
 
 MOST_CONNECTIONS: Final = 4096
 HANDSHAKE_S: Final = 5.0  # for the TLS handshake of who connects
@@ -36,6 +37,9 @@ class Guest(Protocol):
 class Server:
     """Listens at one address. `accept` makes the connection, with its peer, for each one who connects.
 
+    A WebSocket listener may serve several paths: `below` makes the connections of those that stand below the address'
+    own, by the rest of their path ("json" for ws://host/json, where it listens at ws://host/).
+
     Out of file descriptors nothing spins: uvloop takes the connections that it cannot keep, and closes them; asyncio's
     own loop lets them wait and looks again after a second.
     """
@@ -47,10 +51,11 @@ class Server:
         token: str | None = None,
         most_connections: int = MOST_CONNECTIONS,
         access: WebSocketAccess = WebSocketAccess(),  # noqa: B008  # frozen
+        below: Mapping[str, Callable[[], Connection]] = MappingProxyType({}),
     ) -> None:
         """`token`: what the peers, or `access`, ask of who connects; the server only sees to it that there is one."""
         self._accept, self._tls, self._token, self._most = accept, tls, token or None, most_connections
-        self._access = access
+        self._access, self._below = access, below
         self._server: asyncio.Server | None = None
         self._socket_file: tuple[str, int] | None = None  # and its inode
         self._guests: set[Guest] = set()
@@ -80,14 +85,18 @@ class Server:
             raise CannotListen(url, str(error)) from error
         return self.url
 
-    async def close(self) -> None:
-        """Take no more connections, and close those there are, all at once."""
+    def shut(self) -> None:
+        """Take no more connections; those there are stay."""
         if self._server is not None:
             self._server.close()
             self._server = None
         if self._socket_file is not None:
             _unlink(*self._socket_file)
             self._socket_file = None
+
+    async def close(self) -> None:
+        """Take no more connections, and close those there are, all at once."""
+        self.shut()
         closing = [asyncio.ensure_future(guest.close()) for guest in self._guests]
         if closing:
             await asyncio.wait(closing)
@@ -102,12 +111,17 @@ class Server:
             self._socket_file = address.path, os.stat(address.path).st_ino
             self._server = await loop.create_unix_server(self._open_stream, sock=sock, **options)
             return address.url
-        door = WebSocketDoor(self._accept_websocket, address.path.partition("?")[0], self._access)
+        door = self._door(address.path.partition("?")[0])
         make = partial(self._open_websocket, door) if address.is_websocket else self._open_stream
         self._server = await loop.create_server(make, address.host, address.port, **options)
         host, port, *_ = self._server.sockets[0].getsockname()
         door.bound, door.url = (address.host, port), address.bound(host, port)
         return door.url
+
+    def _door(self, path: str) -> WebSocketDoor:
+        made = {f"{path.rstrip('/')}/{rest}": accept for rest, accept in self._below.items()} | {path: self._accept}
+        limits = WebSocketLimits(self._access.most_bytes)
+        return WebSocketDoor(lambda path: self._accept_websocket(made[path]), made, self._access, limits)
 
     def _open_stream(self) -> asyncio.BaseProtocol:
         if self._is_full():
@@ -126,8 +140,8 @@ class Server:
         self._admit(wire, lambda: wire.bare is not None)
         return wire
 
-    def _accept_websocket(self) -> WebSocketConnection:
-        connection = self._accept()
+    def _accept_websocket(self, accept: Callable[[], Connection]) -> WebSocketConnection:
+        connection = accept()
         if not isinstance(connection, WebSocketConnection):
             raise TypeError(f"{self.url} cannot be served by a {type(connection).__name__}")
         if self._server is None:

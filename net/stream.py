@@ -2,11 +2,12 @@
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from typing import cast
 
 from ticktree.actors import ReadTurns
 
-from .buffers import ReadBuffers
+from .buffers import ReadBuffers, ShortReads
 from .connection import HIGH_BYTES, LOW_BYTES, Connection, Peer
 from .errors import NetError, NoFrame, PeerLost
 from .framing import Framing
@@ -21,11 +22,17 @@ class StreamConnection(Connection, asyncio.BufferedProtocol):
     """
 
     def __init__(
-        self, peer: Peer, framing: Framing, reads: ReadTurns | None = None, buffers: ReadBuffers | None = None
+        self,
+        peer: Peer,
+        framing: Framing,
+        reads: ReadTurns | None = None,
+        buffers: ReadBuffers | ShortReads | None = None,
     ) -> None:
         super().__init__(peer, reads)
         self._framing = framing
-        self.buffers = buffers or ReadBuffers(framing.most_bytes, slot_bytes=framing.read_bytes)
+        self.buffers: ReadBuffers | ShortReads = buffers or ReadBuffers(
+            framing.most_bytes, slot_bytes=framing.read_bytes
+        )
         if self.buffers.slot_bytes < 2 * framing.most_bytes:
             raise ValueError(f"slots of {self.buffers.slot_bytes} bytes, for two frames of {framing.most_bytes} each")
         self._transport: asyncio.Transport | None = None
@@ -38,8 +45,23 @@ class StreamConnection(Connection, asyncio.BufferedProtocol):
 
     def write(self, data: bytes | memoryview) -> None:
         """Queue bytes. Look at `paused` first: what a slow peer does not take stays in memory."""
-        if self._transport is not None and not self._transport.is_closing():
+        if self._transport is not None and self._error is None and not self._transport.is_closing():
             self._transport.write(data)
+
+    def write_parts(self, parts: Sequence[bytes | memoryview]) -> None:
+        """`write` of all of them in a row. uvloop copies none; who holds memory that changes must not write it."""
+        if self._transport is not None and self._error is None and not self._transport.is_closing():
+            self._transport.writelines(parts)
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that were written and that the kernel has not taken yet."""
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+
+    @property
+    def remote(self) -> str:
+        """The other side as the socket knows it, host:port; empty for a Unix socket."""
+        return name_of_peer(self._transport)
 
     # --- the loop's calls --------------------------------------------------------------------------------------
 
@@ -98,10 +120,10 @@ class StreamConnection(Connection, asyncio.BufferedProtocol):
         return False  # close this end, too
 
     def pause_writing(self) -> None:
-        self.paused = True
+        self.set_paused(True)
 
     def resume_writing(self) -> None:
-        self.paused = False
+        self.set_paused(False)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lose(PeerLost(f"the connection broke: {exc}") if exc else None)
@@ -119,9 +141,15 @@ class StreamConnection(Connection, asyncio.BufferedProtocol):
             self._unseen = False
             self._cut_up(0)
 
-    def _leave(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
+    def _leave(self, lingers: bool) -> None:
+        transport = self._transport
+        if transport is None:
+            return
+        if lingers and transport.can_write_eof() and not transport.is_closing():
+            transport.resume_reading()  # unseen, until the other side closes
+            transport.write_eof()
+        else:
+            transport.close()
 
     def _cut(self) -> None:
         if self._transport is not None:
@@ -134,6 +162,15 @@ class StreamConnection(Connection, asyncio.BufferedProtocol):
             self._transport.resume_reading()
         else:
             self._transport.pause_reading()
+
+
+def name_of_peer(transport: asyncio.BaseTransport | None) -> str:
+    """host:port of the other side; empty where there is none."""
+    name = transport.get_extra_info("peername") if transport is not None else None
+    if not isinstance(name, tuple):
+        return ""
+    host, port, *_ = cast(tuple[str, int], name)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def no_delay(transport: asyncio.BaseTransport) -> None:

@@ -1,7 +1,7 @@
 """WebSocket connections, both sides: strict, bounded, and handed on like those of any other connection."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from picows import WSCloseCode, WSMsgType, WSTransport
@@ -10,6 +10,7 @@ from ticktree.actors import ReadTurns
 
 from .connection import CLOSE_S, Connection, Peer
 from .errors import PeerLost, Silent
+from .stream import name_of_peer
 from .websocket_rules import PROTOCOL_ERROR, USUAL, PeerClosed, WebSocketLimits, WebSocketViolation
 from .websocket_wire import Reader, Wire
 
@@ -89,9 +90,29 @@ class WebSocketConnection(Connection):
         room += data
         socket.send_reuse_external_bytearray(self._kind, room, _HEAD_BYTES)
 
+    def write_parts(self, parts: Sequence[bytes | memoryview]) -> None:
+        """Queue one message, made of `parts`: one copy, where `write` of the whole would take two."""
+        socket = self._socket
+        if socket is None or self._error is not None:
+            return
+        room = bytearray(_HEAD_BYTES)
+        for part in parts:
+            room += part
+        socket.send_reuse_external_bytearray(self._kind, room, _HEAD_BYTES)
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that were written and that the kernel has not taken yet."""
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+
+    @property
+    def remote(self) -> str:
+        """The other side as the socket knows it, host:port."""
+        return name_of_peer(self._transport)
+
     # --- what a connection is asked to do ----------------------------------------------------------------------
 
-    def _leave(self) -> None:
+    def _leave(self, lingers: bool) -> None:
         self.reader.plain = False
         if self._socket is None:
             self._cut()
@@ -219,7 +240,7 @@ class WebSocketConnection(Connection):
 
     def set_paused(self, paused: bool) -> None:
         """The transport's buffer is full, or has room again."""
-        self.paused = paused
+        super().set_paused(paused)
         if not paused and self._pong is not None:
             payload, self._pong = self._pong, None
             self.pinged(payload)

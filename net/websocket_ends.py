@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, cast
 
 from picows import WSHandshakeError, WSListener, WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener
@@ -88,19 +88,19 @@ def _host(address: Address) -> str:
 class WebSocketDoor:
     """Makes the protocols of a listening socket: `create_server(door.knock, ...)`, then say where it is `bound`.
 
-    Each request is checked (`WebSocketAccess`) before `accept` makes a connection for it. A handshake is bounded in
-    time (`access.handshake_s`) and size (16 KiB, by picows). Frames above `limits` are refused before they are
-    allocated; then the connection's own limits hold.
+    Each request is checked (`WebSocketAccess`) before `accept` makes a connection for its path. A handshake is
+    bounded in time (`access.handshake_s`) and size (16 KiB, by picows). Frames above `limits` are refused before they
+    are allocated; then the connection's own limits hold.
     """
 
     def __init__(
         self,
-        accept: Callable[[], WebSocketConnection],
-        path: str = "/",
+        accept: Callable[[str], WebSocketConnection],
+        paths: Collection[str] = ("/",),
         access: WebSocketAccess = LOCAL,
         limits: WebSocketLimits = USUAL,
     ) -> None:
-        self._accept, self._path, self._access, self._limits = accept, path, access, limits
+        self._accept, self._paths, self._access, self._limits = accept, paths, access, limits
         self._wires: set[ServerWire] = set()
         self.bound: tuple[str, int] = ("", 0)  # host and port
         self.url = ""
@@ -118,11 +118,11 @@ class WebSocketDoor:
             asked = upgrade_request(request.path, request.headers)
         except ValueError:
             return _refused(400, "the request target is no path")
-        refusal = self._access.refusal(asked, self._path, self.bound)
+        refusal = self._access.refusal(asked, self._paths, self.bound)
         if refusal is not None:
             return _refused(*refusal)
         try:
-            connection = self._accept()
+            connection = self._accept(asked.path)
         except Exception as error:  # ours, and nobody else would hear of it; picows would tell the client
             asyncio.get_running_loop().call_exception_handler({"message": "no connection was made", "exception": error})
             return _refused(500, "no connection could be made")
@@ -210,7 +210,7 @@ async def listen_websocket(
 
     Raises `CannotListen`. That a door beyond loopback asks for a token (`access.authorise`) is the caller's to see to.
     """
-    door = WebSocketDoor(accept, address.path.partition("?")[0], access, limits)
+    door = WebSocketDoor(lambda _: accept(), (address.path.partition("?")[0],), access, limits)
     options: dict[str, Any] = {}
     if tls is not None:
         options = {"ssl": tls, "ssl_handshake_timeout": access.handshake_s, "ssl_shutdown_timeout": CLOSE_S}

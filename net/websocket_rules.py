@@ -1,7 +1,7 @@
 """What RFC 6455 asks of frames, close frames and handshakes beyond what picows checks; no I/O, no asyncio."""
 
 import codecs
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from urllib.parse import parse_qs, urlsplit
 
 import attrs
@@ -73,22 +73,26 @@ class WebSocketAccess:
     """Who may connect. A web page must not: browsers send `Origin`, and a rebound name shows in `Host`.
 
     `hosts` ("name" or "name:port") are accepted beside the bound address and the loopback's names; `origins` as a
-    browser writes them ("https://example.org"). `authorise` gives the reason to refuse, or None.
+    browser writes them ("https://example.org"). `authorise` gives the reason to refuse, or None. Frames above
+    `most_bytes` are refused before they are allocated.
     """
 
     hosts: frozenset[str] = frozenset()
     origins: frozenset[str] = frozenset()
     authorise: Callable[[UpgradeRequest], str | None] = _open_to_all
     handshake_s: float = 5.0
+    most_bytes: int = USUAL.most_bytes
 
-    def refusal(self, request: UpgradeRequest, path: str, bound: tuple[str, int]) -> tuple[int, str] | None:
+    def refusal(
+        self, request: UpgradeRequest, paths: Collection[str], bound: tuple[str, int]
+    ) -> tuple[int, str] | None:
         """HTTP status and reason, or None to let `request` in. `bound`: host and port this server listens at."""
         host, origin = request.headers.get("Host", ""), request.headers.get("Origin")
         if not self._knows(host, bound):
             return 403, f"the Host {host[:100]!a} is not this server"
         if origin is not None and origin not in self.origins:
             return 403, f"the Origin {origin[:100]!a} is not listed"
-        if request.path != path:
+        if request.path not in paths:
             return 404, f"nothing is served at {request.path[:100]!a}"
         reason = self.authorise(request)
         return None if reason is None else (401, reason)

@@ -8,6 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from ticktree.feeds.recording import Entry, read
+
 FOLDER = Path(__file__).parents[1].parent / "shared" / "recordings"
 
 
@@ -26,10 +28,25 @@ class Recorded(msgspec.Struct, frozen=True):
 
 def recording(name: str) -> Iterator[Recorded]:
     """The lines of the capture of that name, in order."""
-    path = FOLDER / f"{name}.jsonl.gz"
-    if not path.exists():
-        pytest.skip(f"the recording {path.name} is not in ../shared/recordings")
-    return iter(_lines(path))
+    return iter(_lines(path(name)))
+
+
+def entries(name: str) -> tuple[Entry, ...]:
+    """What the capture of that name holds."""
+    return _entries(path(name))
+
+
+def path(name: str) -> Path:
+    """Where it lies. Skips the test where it does not."""
+    found = FOLDER / f"{name}.jsonl.gz"
+    if not found.exists():
+        pytest.skip(f"the recording {found.name} is not in ../shared/recordings")
+    return found
+
+
+@cache
+def _entries(path: Path) -> tuple[Entry, ...]:
+    return tuple(read(path))
 
 
 @cache

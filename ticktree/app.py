@@ -24,7 +24,8 @@ from ticktree.actors import (
     System,
     run_system,
 )
-from ticktree.distribution import Hub
+from ticktree.distribution import Hub, Relay
+from ticktree.distribution.relay import BUFFER
 from ticktree.feeds import Feed, FeedAccount, Source
 from ticktree.feeds.simulated import Market, SimulatedExchange, SimulatedFeed
 from ticktree.market import EventKind, Topic, batch_rows, latest_quote
@@ -114,6 +115,20 @@ class StrategyPart:
 
 
 @attrs.frozen
+class RelayPart:
+    """`[relay]`: other processes may have what the feeds bring, at the addresses of `listen`.
+
+    `buffer`: of each client, how much may wait for it and what happens then. `token`: what they must say; needed beyond
+    this machine. `pauses_feed`: whether `Block` buffers may stop the feeds, for everyone.
+    """
+
+    listen: tuple[str, ...]
+    token: str = attrs.field(default="", repr=False)
+    buffer: Mailbox = BUFFER
+    pauses_feed: bool = False
+
+
+@attrs.frozen
 class App:
     """An application, as a value. `tree()` makes a new supervisor tree of it each time."""
 
@@ -121,6 +136,7 @@ class App:
     venues: tuple[VenuePart, ...] = ()
     routers: tuple[RouterPart, ...] = ()
     strategies: tuple[StrategyPart, ...] = ()
+    relay: RelayPart | None = None
 
     def __attrs_post_init__(self) -> None:
         for venue in self.venues:
@@ -222,11 +238,12 @@ def assemble(app: App) -> Assembly:
         )
         for strategy in app.strategies
     }
-    groups = (
+    groups: tuple[ChildSpec | Supervisor, ...] = (
         _group("venues", [_venue(venue, portfolio) for venue in app.venues]),
         _group("routers", [_router(router, app, portfolio) for router in app.routers]),
         ChildSpec("hub", lambda: Subscriber(hub, wanted), FEW),
         _group("strategies", [_strategy(strategy, portfolio, hub) for strategy in app.strategies]),
+        *([_relay(app.relay, hub)] if app.relay else []),
         _group("feeds", [spec for feed in app.feeds for spec in _feed(feed, hub, accounts[feed.name])]),
     )
     return Assembly(Supervisor(groups, intensity=3, period_s=30.0, id="ticktree"), hub, portfolio, accounts)
@@ -257,6 +274,11 @@ def _strategy(part: StrategyPart, portfolio: Portfolio, hub: Hub) -> ChildSpec:
         return strategy
 
     return ChildSpec(part.name, start, part.mailbox)
+
+
+def _relay(part: RelayPart, hub: Hub) -> Supervisor:
+    relay = Relay(hub, listen=part.listen, token=part.token, buffer=part.buffer, pauses_feed=part.pauses_feed)
+    return relay.tree()
 
 
 def _feed(part: FeedPart | SimulatedPart, hub: Hub, account: FeedAccount) -> list[ChildSpec]:

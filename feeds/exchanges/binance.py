@@ -18,7 +18,7 @@ subscribed to by messages.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
@@ -45,6 +45,7 @@ from ..feed import Acknowledged, Decoded, Feed
 from ..rest import RestLimits, RestRefused
 from ..sequence import SequenceRule
 from ..source import Source
+from .listing import defined
 from .texts import Levels, Price, Size, Whole, decoder, parsed
 
 URL = "wss://stream.binance.com:9443/stream"
@@ -252,6 +253,8 @@ class Listed(Struct):
 
     def instrument(self) -> Instrument:
         """What it defines. Raises `BadInstrument`."""
+        if self.symbol != symbol_of(self.name):
+            raise BadInstrument(f"{self.name}: the exchange calls it {self.symbol[:64]!r}, not by its assets")
         rules = {rule.filterType: rule for rule in self.filters}
         price, size = rules.get("PRICE_FILTER"), rules.get("LOT_SIZE")
         if price is None or price.tickSize is None or size is None or size.stepSize is None:
@@ -381,18 +384,6 @@ class BinanceFeed(Feed):
                 raise
             answer = await rest.get("/api/v3/exchangeInfo", {}, LISTING_WEIGHT, Listing)
         return answer.symbols
-
-
-def defined(listing: Iterable[Listed], wanted: set[str]) -> Iterator[Instrument]:
-    """The instruments in `listing`, leaving out what cannot be one, unless it is wanted. Raises `BadInstrument`."""
-    for listed in listing:
-        if listed.symbol != listed.baseAsset + listed.quoteAsset:
-            continue  # never seen; its symbol could not be told from its name
-        try:
-            yield listed.instrument()
-        except BadInstrument:
-            if listed.name in wanted:
-                raise
 
 
 def symbol_of(name: str) -> str:

@@ -10,10 +10,10 @@ from typing import Annotated, Any, cast
 import msgspec
 from msgspec import Meta
 
-_MOST = 1e20  # far above any price or size that an exchange lets anyone write
+MOST = 1e20  # far above any price or size that an exchange lets anyone write
 
-Price = Annotated[float, Meta(gt=0, le=_MOST)]
-Size = Annotated[float, Meta(ge=0, le=_MOST)]
+Price = Annotated[float, Meta(gt=0, le=MOST)]
+Size = Annotated[float, Meta(ge=0, le=MOST)]
 Whole = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 Levels = tuple[tuple[Price, Size], ...]
 

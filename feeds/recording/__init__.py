@@ -1,3 +1,23 @@
-"""What arrived, kept as it arrived: recorded beside a live feed, read again, replayed as a feed."""
+"""What arrived, kept as it arrived: recorded beside a live feed, read again, replayed as a feed.
 
-from .entries import Entry as Entry, EntryKind as EntryKind, read as read
+Recording   `Source(..., tap=Recorder(folder))`
+Reading     `read(path)`, or `Reading(path)` for its progress
+Replaying   a feed's url `file:///path/to/recording?speed=1`; `source.account.replay` tells how far it is
+"""
+
+from .entries import Entry as Entry, EntryKind as EntryKind, Hole as Hole
+from .errors import (
+    BadReplay as BadReplay,
+    DamagedRecording as DamagedRecording,
+    EmptyRecording as EmptyRecording,
+    NewerRecording as NewerRecording,
+    NoRecording as NoRecording,
+    NotRecorded as NotRecorded,
+    RecorderTaken as RecorderTaken,
+    RecordingEnded as RecordingEnded,
+    RecordingError as RecordingError,
+    RecordingHole as RecordingHole,
+)
+from .player import Replay as Replay
+from .reading import Progress as Progress, Reading as Reading, read as read
+from .recorder import Recorder as Recorder, RecorderStats as RecorderStats

@@ -1,11 +1,11 @@
 """What recordings hold, whoever made them: one entry for each thing that was said, with the time it was heard at."""
 
-import gzip
-from collections.abc import Iterator
+import struct
 from enum import StrEnum
-from pathlib import Path
 
 import msgspec
+
+_HOLE = struct.Struct("<QQ")
 
 
 class EntryKind(StrEnum):
@@ -13,9 +13,10 @@ class EntryKind(StrEnum):
 
     HTTP      a question was answered: `url` is what was asked for, `data` the body of the answer
     CONNECT   connection `connection` was opened to `url`
-    SENT      the client said `data` on it
+    SENT      the client said `data` on it; empty where that would tell a secret
     RECEIVED  the exchange said `data` on it: one message, or one frame of a stream without its framing
     CLOSED    it ended; `data` says why
+    HOLE      something is missing here, because the disk did not keep up, or was full: `Hole.parse` says how much
     """
 
     HTTP = "http"
@@ -23,6 +24,7 @@ class EntryKind(StrEnum):
     SENT = "sent"
     RECEIVED = "received"
     CLOSED = "closed"
+    HOLE = "hole"
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -35,20 +37,23 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     data: bytes = b""
 
 
-class _Line(msgspec.Struct):
-    """One line of a capture: JSON, gzipped or not."""
+class Hole(msgspec.Struct, frozen=True):
+    """How many entries are missing, and how many bytes they would have had (url and data)."""
 
-    t: float  # unix seconds
-    kind: EntryKind
-    conn: int | None = None
-    url: str = ""
-    data: str = ""
+    messages: int
+    size: int
 
+    @classmethod
+    def parse(cls, data: bytes | memoryview) -> "Hole":
+        """What the `data` of a HOLE tell. Raises `ValueError`."""
+        if len(data) != _HOLE.size:
+            raise ValueError(f"a hole is told in {_HOLE.size} bytes, not {len(data)}")
+        return cls(*_HOLE.unpack(data))
 
-def read(path: Path) -> Iterator[Entry]:
-    """The entries of the recording at `path`, in order."""
-    decode = msgspec.json.Decoder(_Line).decode
-    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as lines:
-        for text in lines:
-            line = decode(text)
-            yield Entry(line.kind, round(line.t * 1e9), line.conn or 0, line.url, line.data.encode())
+    def plus(self, messages: int, size: int) -> "Hole":
+        """So much more is missing."""
+        return Hole(self.messages + messages, self.size + size)
+
+    def encoded(self) -> bytes:
+        """The `data` of a HOLE."""
+        return _HOLE.pack(self.messages, self.size)

@@ -3,13 +3,13 @@
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from hmac import compare_digest
 from random import Random
 from typing import ClassVar, Protocol
 
 from ticktree.actors import Clock
 from ticktree.actors.clock import NS
-from ticktree.market import BadTopic, EventKind, Instrument, MarketError, Tick, Topic, messages, wire
+from ticktree.market import EventKind, Instrument, MarketError, Tick, Topic, messages, wire
+from ticktree.market.conversation import Conversation, NotAccepted, Waiver, Wish
 from ticktree.market.events import weight
 from ticktree.market.messages import Refusal
 from ticktree.net import Connection, NetError
@@ -60,14 +60,6 @@ class Floor(Protocol):
         ...
 
 
-class Refuse(Exception):
-    """A client's request is refused."""
-
-    def __init__(self, reason: Refusal, text: str) -> None:
-        super().__init__(text)
-        self.reason, self.text = reason, text
-
-
 class Client(ABC):
     """One client. Says first what it is asked for as it stands, then what comes, and never more than it takes."""
 
@@ -76,13 +68,12 @@ class Client(ABC):
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
         self._connection: Connection | None = None
-        self._topics: tuple[str, ...] = ()
+        self._conversation = Conversation(floor.token)
         self._wanted: Selection = frozenset()
-        self._greeted = self._defined = False
+        self._defined = False
         self._withheld = 0
         self._missed: set[tuple[str, EventKind]] = set()
         self._spoke_ns = 0
-        self._beats = 0  # without a hello
         self._reads = True  # not while a fault keeps it from reading
         self._line: Line
         self._plan: Plan
@@ -143,14 +134,19 @@ class Client(ABC):
 
     def beat(self) -> None:
         """Say that the connection lives, if nothing was said for a while; refuse who never says hello."""
-        if not self._greeted:
-            self._beats += 1
-            if self._connection is not None and self._beats * BEAT_S >= wire.SILENCE_S:
-                self._refuse(Refusal.ORDER, f"no hello within {wire.SILENCE_S:g} s")
+        if not self._conversation.greeted:
+            self._wait_for_hello()
             return
         quiet_ns = self._floor.clock.monotonic_ns() - self._spoke_ns
         if quiet_ns >= QUIET_NS and not self._line.behind:
             self.say(messages.Heartbeat())
+
+    def _wait_for_hello(self) -> None:
+        if self._connection is not None:
+            try:
+                self._conversation.waited(BEAT_S)
+            except NotAccepted as refused:
+                self._refuse(refused.reason, refused.text)
 
     def say(self, message: messages.Message) -> None:
         """Send one message."""
@@ -225,56 +221,34 @@ class Client(ABC):
     # --- what the client says ----------------------------------------------------------------------------------
 
     def _take(self, message: object) -> None:
-        match message:
+        match self._conversation.hear(message):
             case messages.Hello():
-                self._greet(message)
-            case messages.Heartbeat():
-                pass
+                self.say(messages.Hello(session=self._floor.session, feed=self._floor.name))
+            case Wish() as wish:
+                self._subscribe(wish)
+            case Waiver(standing):
+                self._wanted = self._selected(map(Topic.parse, standing))
+                self.say(messages.Subscribed(standing))
             case messages.End(reason):
-                raise Refuse(Refusal.ORDER, f"the client ended it: {reason}")
-            case messages.Subscribe() if self._greeted:
-                self._subscribe(message.topics)
-            case messages.Unsubscribe() if self._greeted:
-                self._stand(tuple(topic for topic in self._topics if topic not in message.topics))
-                self.say(messages.Subscribed(self._topics))
-            case _:
-                raise Refuse(Refusal.ORDER, "first hello, then what you subscribe to")
+                self.end_with(f"the client ended it: {reason}")
+            case None:
+                pass
 
-    def _greet(self, hello: messages.Hello) -> None:
-        if self._greeted:
-            raise Refuse(Refusal.ORDER, "hello was said")
-        if hello.version != messages.VERSION:
-            raise Refuse(Refusal.VERSION, f"version {messages.VERSION} is spoken here, not {hello.version}")
-        token = self._floor.token
-        if token and not compare_digest(hello.token.encode(), token.encode()):
-            raise Refuse(Refusal.TOKEN, "the token is missing or wrong")
-        self._greeted = True
-        self.say(messages.Hello(session=self._floor.session, feed=self._floor.name))
-
-    def _subscribe(self, texts: tuple[str, ...]) -> None:
-        wanted = self._selected(texts)
+    def _subscribe(self, wish: Wish) -> None:
+        wanted = self._selected(wish.topics)
         if not wanted:
-            raise Refuse(Refusal.NOTHING, f"nothing here matches {', '.join(texts)}")
-        topics = (*self._topics, *(text for text in dict.fromkeys(texts) if text not in self._topics))
-        if len(topics) > messages.MOST_TOPICS:
-            raise Refuse(Refusal.LIMIT, f"{messages.MOST_TOPICS} topics are the most")
-        self._stand(topics)
+            raise NotAccepted(Refusal.NOTHING, f"nothing here matches {', '.join(wish.texts)}")
+        self._conversation.agree(wish)
+        self._wanted |= wanted
         self._missed -= wanted  # told whole now
         if not self._defined:
             self._defined = True
             self.say(messages.Instruments(self._floor.prices.instruments))
-        self.say(messages.Subscribed(topics))
-        self.tell_whole(texts, self._standing(wanted))
+        self.say(messages.Subscribed(wish.standing))
+        self.tell_whole(wish.texts, self._standing(wanted))
 
-    def _stand(self, topics: tuple[str, ...]) -> None:
-        self._topics, self._wanted = topics, self._selected(topics)
-
-    def _selected(self, texts: Sequence[str]) -> Selection:
-        names = [instrument.name for instrument in self._floor.prices.market.instruments]
-        try:
-            return selection(map(Topic.parse, texts), names)
-        except BadTopic as error:
-            raise Refuse(Refusal.TOPIC, str(error)) from error
+    def _selected(self, topics: Iterable[Topic]) -> Selection:
+        return selection(topics, [instrument.name for instrument in self._floor.prices.market.instruments])
 
     # --- the connection's calls --------------------------------------------------------------------------------
 
@@ -289,8 +263,8 @@ class Client(ABC):
         for frame in frames:
             try:
                 self._take(self.heard(frame))
-            except Refuse as refuse:
-                self._refuse(refuse.reason, refuse.text)
+            except NotAccepted as refused:
+                self._refuse(refused.reason, refused.text)
             except MarketError as error:
                 self._refuse(Refusal.MALFORMED, str(error))
             if self._connection is None:  # refused for good: what else it says matters no more
@@ -302,6 +276,8 @@ class Client(ABC):
         self.say(messages.Refused(reason, text))
         if reason.is_final:
             self.end_with(text)
+        else:
+            self._conversation.refused()
 
     def end_with(self, reason: str) -> None:
         """Say the last word, and have the connection closed."""

@@ -7,9 +7,8 @@ from typing import ClassVar
 from ticktree.market import Instrument, Tick, dialect, messages, wire
 from ticktree.market.events import BookUpdate, weight
 from ticktree.market.ticks import encoded
-from ticktree.net import Silent
+from ticktree.net import Pulse, Silent
 
-from ..pulse import Pulse
 from .client import BEAT_S, Client, Floor
 from .faults import FaultKind
 from .garbage import dialect_garbage, wire_garbage

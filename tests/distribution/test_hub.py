@@ -400,3 +400,50 @@ async def test_what_a_handler_asks_for_within_publish_comes_after_all_of_that_ba
         await system.ref("a").drain(5.0)
     told: list[BookUpdate] = [event for event in flat(seen) if isinstance(event, BookUpdate)]
     assert [(each.sequence, each.snapshot) for each in told] == [(0, True), (1, False), (2, False), (2, True)]
+
+
+# --- what a relay needs ----------------------------------------------------------------------------------------------
+
+
+async def test_who_subscribes_anew_is_told_only_what_it_asks_to_be_told() -> None:
+    async with stage(a=ROOM) as s:
+        port = FakePort()
+        s.hub.attach(port)
+        for instrument in (BTC, ETH):
+            port.follow(update((100.0, 1.0), snapshot=True, instrument=instrument))
+        s.hub.mark(LIVE)
+        s.hub.subscribe(s.ref("a"), topics("sim/*/book"))
+        assert len(flat(await s.take("a"))) == 3
+        s.hub.subscribe(s.ref("a"), topics("sim/*/book"), tell=topics("sim/ETH-USDT/book"))
+        assert [event.instrument for event in flat(await s.take("a"))] == [ETH]
+        s.hub.subscribe(s.ref("a"), topics("sim/*/book"), tell=())
+        assert await s.take("a") == []
+        s.hub.publish(batch(update((99.0, 1.0)), update((99.0, 1.0), instrument=ETH)))
+        assert len(flat(await s.take("a"))) == 2
+
+
+async def test_the_hub_knows_what_its_feeds_offer() -> None:
+    async with stage() as s:
+        assert s.hub.offers() == ()
+        s.hub.attach(FakePort("one", ("one/*/quote",)))
+        s.hub.attach(FakePort("two", ("two/A-B/book",)))
+        assert s.hub.offers() == topics("one/*/quote", "two/A-B/book")
+        assert s.hub.offers() is s.hub.offers()
+
+
+async def test_one_who_comes_or_goes_leaves_the_selections_of_the_others_as_they_are() -> None:
+    async with stage(a=ROOM, b=ROOM) as s:
+        s.hub.subscribe(s.ref("a"), topics("sim/*/quote"))
+        s.hub.publish(batch(quote()))
+        selection = routes(s.hub)[0].selection
+        s.hub.subscribe(s.ref("b"), topics("sim/*/trade"))
+        s.hub.publish(batch(quote(), trade()))
+        assert [route.selection is selection for route in routes(s.hub)] == [True, False]
+        s.hub.unsubscribe(s.ref("b"))
+        assert [route.selection for route in routes(s.hub)] == [selection]
+        assert flat(await s.take("a")) == [quote(), quote()]
+        assert flat(await s.take("b")) == [trade()]
+
+
+def routes(hub: Hub) -> list[Any]:
+    return list(vars(hub)["_feeds"]["sim"].routes.values())

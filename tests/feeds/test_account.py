@@ -76,6 +76,13 @@ def test_what_nobody_looks_at_any_more_is_skipped_but_for_what_is_unfinished() -
     assert (account.skipped, balanced(account)) == (50, True)
 
 
+def test_lives_that_were_not_recorded_are_counted() -> None:
+    account = FeedAccount()
+    account.count_unrecorded()
+    account.count_unrecorded()
+    assert (account.unrecorded, account.replay) == (2, None)
+
+
 def test_ticks_are_summed_over_kinds_and_marks_are_none() -> None:
     account = FeedAccount()
     account.kinds.update({"quote": 3, "trade": 2, "book": 10, "Gap": 7})

@@ -78,6 +78,22 @@ async def test_its_end_is_told_as_a_loss() -> None:
     assert rig.sink.states() == ["live", "lost"]
 
 
+async def test_what_a_killed_life_still_reads_is_told_by_nobody() -> None:
+    async with running(lives=2) as rig:
+        client = await rig.accept()
+        client.say(trade(1))
+        await rig.until_told(1, Trade)
+        rig.system.cells()[0].kill()
+        again = await rig.accept()
+        again.say(trade(7))
+        await rig.until_told(2, Trade)
+        client.say(trade(2))
+        await client.gone()
+        again.say(trade(8))
+        await rig.until_told(3, Trade)
+        assert [event.sequence for event in rig.sink.of(Trade)] == [1, 7, 8]
+
+
 async def test_a_life_that_was_killed_is_told_as_lost_by_the_next() -> None:
     async with running(lives=2) as rig:
         (await rig.accept()).say(ACK)

@@ -58,6 +58,7 @@ class Rig:
     rest: Rest
     clock: Clock
     requests: list[web.Request] = attrs.field(factory=list[web.Request])
+    tapped: list[tuple[str, bytes]] = attrs.field(factory=list[tuple[str, bytes]])
 
     async def ask(self, path: str = "/a", weight: int = 1, **query: str) -> Level:
         return await self.rest.get(path, query, weight, Level)
@@ -77,7 +78,9 @@ async def serving(handler: Handler, limits: RestLimits = LIMITS, path: str = "")
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0]
-    rig = Rig(Rest(clock, f"http://{host}:{port}{path}", limits), clock)
+    tapped = list[tuple[str, bytes]]()
+    rest = Rest(clock, f"http://{host}:{port}{path}", limits, tap=lambda url, data: tapped.append((url, data)))
+    rig = Rig(rest, clock, tapped=tapped)
     try:
         yield rig
     finally:
@@ -104,6 +107,22 @@ async def test_an_answer_is_decoded_into_what_is_asked_for() -> None:
         assert request.path == "/v1/depth"
         assert dict(request.query) == {"symbol": "BTC USD&x"}
         assert request.headers["Accept-Encoding"] == "identity"
+
+
+async def test_answers_are_tapped_with_their_questions_and_refusals_are_not() -> None:
+    answers = [(200, b'{"price":1}'), (503, b"sorry"), (200, b"what is this")]
+
+    async def handler(_: web.Request) -> web.StreamResponse:
+        status, body = answers.pop(0)
+        return web.Response(status=status, body=body)
+
+    async with serving(handler, path="/v1") as rig:
+        assert await rig.ask(x="1 2") == Level(1)
+        for error in (RestRefused, BadAnswer):
+            with pytest.raises(error):
+                await rig.ask(x="1 2")
+        assert [data for _, data in rig.tapped] == [b'{"price":1}', b"what is this"]
+        assert all(url.startswith("http://127.0.0.1:") and url.endswith("/v1/a?x=1+2") for url, _ in rig.tapped)
 
 
 async def test_questions_share_one_session_that_close_ends() -> None:

@@ -13,6 +13,7 @@ def test_what_is_not_said_is_as_a_careful_user_would_have_it() -> None:
     assert source.stale_after_s is None
     assert source.checked
     assert source.stamped
+    assert source.tap is None
     assert source.backoff == Backoff()
 
 

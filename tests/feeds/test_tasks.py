@@ -45,6 +45,17 @@ async def test_theirs_and_ours_are_told_apart() -> None:
     assert (owner.failed, owner.faults) == ([theirs], [ours])
 
 
+async def test_whether_work_is_under_way_is_known() -> None:
+    owner, gate = Owner(), asyncio.Event()
+    seen = [owner.tasks.under_way]
+    owner.begin(waiting(gate))
+    seen.append(owner.tasks.under_way)
+    assert seen == [False, True]
+    gate.set()
+    await turns_until(lambda: not owner.tasks.under_way)
+    await owner.tasks.stop()
+
+
 async def test_what_becomes_of_dropped_work_concerns_nobody_but_for_faults_of_ours() -> None:
     owner, gate, ours = Owner(), asyncio.Event(), ValueError("ours")
     for error in (None, PeerLost("late"), ours):

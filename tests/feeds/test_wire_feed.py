@@ -11,6 +11,7 @@ import pytest
 from ticktree.feeds import Source, WireFeed
 from ticktree.feeds.updates import MOST_HELD_ROWS
 from ticktree.market import (
+    Bar,
     BookUpdate,
     FeedState,
     FeedStatus,
@@ -24,6 +25,8 @@ from ticktree.market import (
     Ticks,
     Trade,
     TradingStatus,
+    WireError,
+    messages,
     wire,
 )
 from ticktree.market.ticks import copied, encoded
@@ -434,3 +437,65 @@ async def test_its_bytes_are_accounted_for_over_reconnects() -> None:
         assert rig.account.skipped == 9
         assert rig.audits > 9
         assert len(rig.sink.of(Trade, Quote)) == 9
+
+
+# --- over a WebSocket: a message is a frame --------------------------------------------------------------------------
+
+TWO = wire.Writer()
+LIES: dict[str, bytes] = {
+    "nothing": b"",
+    "shorter than a header": b"\x10\x00\x00\x00",
+    "a length that is too long": wire.HEADER.pack(24, 4, 1, 0, 0),
+    "a length that is too short": wire.HEADER.pack(16, 4, 1, 0, 0) + b"left over",
+    "two frames": TWO.write(wire.Heartbeat()) + TWO.write(wire.Heartbeat()),
+    "half of a second one": TWO.write(wire.Heartbeat()) + b"\x10\x00",
+    "an oversize length": wire.HEADER.pack(1 << 31, 19, 1, 0, 0),
+    "a foreign version": wire.HEADER.pack(16, 1, 9, 0, 0),
+}
+
+
+class OverWebSocket(WireFeed):
+    """With a peer whose messages the rig frames as text."""
+
+    text = True
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_a_message_that_is_not_one_frame_is_an_error(name: str) -> None:
+    with pytest.raises(WireError):
+        wire.whole(LIES[name], 7)
+
+
+def test_one_frame_or_one_run_of_ticks_is_a_message() -> None:
+    writer = wire.Writer()
+    run = writer.ticks(encoded(trades(3))) + writer.ticks(encoded(trades(3, 4)))
+    for message in (run, run[: len(run) // 2], wire.Writer().write(wire.Heartbeat())):
+        assert wire.whole(message, 0) is message
+    with pytest.raises(WireError):
+        wire.whole(run + writer.ticks(encoded(trades(2, 7))), 0)  # of another length
+
+
+@pytest.mark.parametrize("name", [name for name in LIES if LIES[name].isascii()])
+async def test_a_relay_whose_messages_lie_costs_its_connection(name: str) -> None:
+    async with running(lambda source, url, _: OverWebSocket(source, url), *EVERYTHING, scheme="ws") as rig:
+        client = await rig.accept()
+        client.say(LIES[name])
+        await rig.until_broken(1)
+        await rig.accept()
+
+
+async def test_a_bar_comes_in_its_place() -> None:
+    async with running(make, *EVERYTHING) as rig:
+        server = await greeted(rig)
+        bar = Bar("other", BTC, 1.0, 2.0, 0.5, 1.5, 10.0, 12.0, 3, 0, 60, 99)
+        server.say(encoded(trades(1)), messages.bar_said(bar), encoded(trades(1, 2)))
+        await rig.until(lambda: len(rig.sink.of(Trade)) == 2)
+        told: list[type] = [type(one) for one in rig.sink.of(Trade, Bar)]
+        assert told == [Trade, Bar, Trade]
+        assert (rig.sink.of(Bar)[0].feed, rig.sink.of(Bar)[0].close) == ("test", 1.5)
+
+
+async def test_what_the_other_side_calls_the_feed_is_asked_for() -> None:
+    async with running(lambda source, url, _: WireFeed(source, url, upstream="theirs"), *EVERYTHING) as rig:
+        client = await rig.accept()
+        assert b"theirs/*/*" in await client.hear(b"]}")

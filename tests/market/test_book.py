@@ -182,10 +182,13 @@ def test_levels_beyond_the_depth_are_dropped_after_the_whole_update() -> None:
     book = OrderBook(depth=2)
     book.apply(update(*BIDS, (97.0, 1.0), snapshot=True))
     assert book.top(9) == ([*BIDS], [])
+    assert list(book.dropped) == [[97.0], []]
     book.apply(update((99.5, 1.0), (99.0, 0.0)))  # a third level for a moment
     assert book.top(9) == ([(99.5, 1.0), (98.0, 1.0)], [])
-    book.apply(update((100.0, 1.0)))
-    book.apply(update((100.0, 0.0)))
+    assert not any(book.dropped)
+    book.apply(update((100.0, 1.0), asks=((101.0, 1.0), (102.0, 1.0), (103.0, 1.0), (104.0, 1.0))))
+    assert list(book.dropped) == [[98.0], [104.0, 103.0]]
+    book.apply(update((100.0, 0.0), asks=((101.0, 0.0), (102.0, 0.0))))
     assert book.top(9) == ([(99.5, 1.0)], [])
 
 

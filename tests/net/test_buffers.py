@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ticktree.net import ReadBuffers
+from ticktree.net import ReadBuffers, ShortReads
 from ticktree.net.buffers import LENT_BYTES, SLOT_BYTES
 
 MOST = 64
@@ -143,3 +143,32 @@ def test_one_slot_only_is_never_lent() -> None:
     buffers = ReadBuffers(MOST, slots=1)
     assert [bytes(lend(buffers, number)) for number in range(5)] == [large(number) for number in range(5)]
     assert (buffers.lent, buffers.copied, slots(buffers)) == (0, 5, 1)
+
+
+# --- of who says little ---------------------------------------------------------------------------------------------
+
+
+def short(buffers: ShortReads, data: bytes) -> memoryview:
+    buffers.room()[: len(data)] = data
+    return buffers.filled(len(data))
+
+
+def test_short_reads_are_put_together_until_a_frame_is_whole() -> None:
+    buffers = ShortReads(MOST, read_bytes=8)
+    assert bytes(short(buffers, b"abcdefgh")) == b"abcdefgh"
+    buffers.keep(0)
+    view = short(buffers, b"ij")
+    assert (bytes(view), buffers.held) == (b"abcdefghij", 10)
+    buffers.keep(9)
+    assert buffers.held == 1
+    assert bytes(short(buffers, b"k")) == b"jk"
+    assert bytes(view) == b"abcdefghij"  # the receiver's, as long as it is kept
+
+
+def test_short_reads_hold_no_more_than_what_came() -> None:
+    buffers = ShortReads(65_536)
+    assert len(buffers.room()) == 4_096
+    assert buffers.slot_bytes >= 2 * 65_536
+    short(buffers, b"x" * 10)
+    buffers.keep(10)
+    assert (buffers.held, buffers.copied, buffers.lent) == (0, 1, 0)

@@ -244,3 +244,39 @@ async def test_a_socket_file_that_somebody_else_put_there_stays(tmp_path: Path) 
 async def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(CannotListen, match="nowhere"):
         await lines_server(End()).listen(f"unix://{tmp_path}/nowhere/socket")
+
+
+# --- several paths, and a listener that shuts -----------------------------------------------------------------------
+
+
+async def test_a_listener_serves_the_paths_below_its_own() -> None:
+    own, below = Ends(), Ends()
+
+    def accept(ends: Ends, text: bool) -> WebSocketConnection:
+        ends.ends.append(End())
+        return WebSocketConnection(ends.ends[-1], text=text)
+
+    server = Server(lambda: accept(own, False), below={"json": lambda: accept(below, True)})
+    url = await server.listen("ws://127.0.0.1:0/feed")
+    first, second = WebSocketConnection(End(), text=False), WebSocketConnection(End(), text=True)
+    await connect(url, first, DEADLINE_S)
+    await connect(f"{url}/json", second, DEADLINE_S)
+    assert (len(own.ends), len(below.ends)) == (1, 1)
+    with pytest.raises(HandshakeFailed, match="404"):
+        await connect(f"{url}/other", WebSocketConnection(End(), text=True), DEADLINE_S)
+    await close(first, second, server)
+
+
+async def test_a_listener_that_shuts_keeps_its_connections() -> None:
+    ends = Ends()
+    server = Server(ends.accept)
+    url = await server.listen("tcp://127.0.0.1:0")
+    inside = await open_to(url, End())
+    server.shut()
+    with pytest.raises(Lost):
+        await connect(url, StreamConnection(End(), LINES), DEADLINE_S)
+    inside.write(b"still here\n")
+    assert isinstance(await ends.ends[0].next(), Connection)
+    assert await ends.ends[0].next() == b"still here"
+    assert inside.remote == url.removeprefix("tcp://")
+    await close(inside, server)

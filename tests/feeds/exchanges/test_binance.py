@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from ticktree.feeds import BadMessage, FeedError, Refused, Source
-from ticktree.feeds.exchanges.binance import URL, BinanceFeed, Listed, Listing, TooManyStreams, addressed, defined
+from ticktree.feeds.exchanges.binance import URL, BinanceFeed, Listed, Listing, TooManyStreams, addressed
+from ticktree.feeds.exchanges.listing import defined
 from ticktree.feeds.feed import Acknowledged
 from ticktree.feeds.rest import RestRefused
 from ticktree.market import (

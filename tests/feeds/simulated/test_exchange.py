@@ -157,7 +157,6 @@ async def test_a_subscription_that_cannot_be_is_refused_and_what_stood_stands(
         ((messages.Subscribe(("*/*/*",)),), Refusal.ORDER),
         ((messages.Hello(token="right"), messages.Hello(token="right")), Refusal.ORDER),
         ((messages.Hello(token="right"), messages.Skipped(3)), Refusal.ORDER),
-        ((messages.End("enough"),), Refusal.ORDER),
     ],
 )
 async def test_who_does_not_keep_to_the_order_is_told_why_and_sent_away(
@@ -172,6 +171,16 @@ async def test_who_does_not_keep_to_the_order_is_told_why_and_sent_away(
         assert isinstance(client.said[-1], messages.End)
         while (await rig.system.ref("exchange").ask(Stats(), DEADLINE_S)).clients:
             pass
+
+
+@pytest.mark.parametrize("scheme", BOTH)
+async def test_who_says_end_is_let_go(scheme: str) -> None:
+    async with exchange(STILL) as rig:
+        client = await rig.client(scheme)
+        client.say(messages.End("enough"))
+        await client.gone()
+        assert client.said[1:] == [messages.End("the client ended it: enough")]
+        assert rig.now.stats().refused == 0
 
 
 @pytest.mark.parametrize("scheme", BOTH)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ticktree.feeds.pulse import LOOKS, Pulse
+from ticktree.net.pulse import LOOKS, Pulse
 
 
 class Stub:

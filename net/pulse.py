@@ -3,7 +3,7 @@
 A loop that was blocked looks once, and then reads what has come meanwhile: time alone would call that silence.
 """
 
-from ticktree.net import Connection
+from .connection import Connection
 
 LOOKS = 8  # a heartbeat, at least
 

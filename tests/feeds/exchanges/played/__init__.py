@@ -1,0 +1,1 @@
+"""Exchanges played from recordings, each without any socket."""

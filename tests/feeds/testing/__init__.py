@@ -1,0 +1,1 @@
+"""The conformance kit, tested by feeds that are broken in one way each."""

@@ -15,7 +15,7 @@ READY := $(VENV)/.ready-$(HERE)
 CHECKED := ticktree tests $(wildcard examples benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint format bench soak lock clean
+.PHONY: help setup demo test test-all cover lint format bench soak lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -25,7 +25,10 @@ setup: $(READY) ## only the set-up
 demo: $(READY) ## feeds, strategies and a paper venue, running here in a moment
 	@$(BIN)/ticktree demo $(ARGS)
 
-test: $(READY) ## the tests, with branch coverage (ARGS="-k mailbox -x")
+test: $(READY) ## the tests (ARGS="-k mailbox -x")
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+cover: $(READY) ## the tests, with branch coverage; a third slower
 	@$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term $(ARGS)
 
 lint: $(READY) ## style, types and the import contract

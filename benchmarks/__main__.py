@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import uvloop
 
-from . import book, fanout, handoff, latency, mailbox, spawn, supervise, tcp, websocket
+from . import book, fanout, handoff, latency, mailbox, record, relay, spawn, supervise, tcp, websocket
 from .limits import Missing
 from .measure import ROUNDS_LEAST, Figure, Plan, pin_to_one_cpu, say, table, with_extra
 
@@ -31,6 +31,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "fanout": fanout.figures,
     "feed_latency": latency.figures,
     "book": book.figures,
+    "relay": relay.figures,
+    "record": record.figures,
 }
 
 

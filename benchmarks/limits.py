@@ -56,8 +56,7 @@ async def beside(command: Sequence[str | Path], port: int) -> AsyncGenerator[Non
     others = other_cpus()
     process = await asyncio.create_subprocess_exec(*map(str, command))
     try:
-        if others:
-            os.sched_setaffinity(process.pid, others)
+        move_to(others, process.pid)
         await _listens(port)
         yield
     finally:
@@ -73,6 +72,12 @@ def other_cpus() -> set[int]:
     if not others and (os.cpu_count() or 1) < 2:
         raise Missing("there is one CPU: whoever sends and whoever reads would share it")
     return others
+
+
+def move_to(cpus: set[int], pid: int) -> None:
+    """Have a process run there alone; anywhere, where no CPU is named."""
+    if cpus:
+        os.sched_setaffinity(pid, cpus)
 
 
 async def drain(program: Path, port: int, seconds: float) -> float:

@@ -79,7 +79,7 @@ async def figures(plan: Plan) -> AsyncIterator[Figure]:
         setup = attrs.evolve(rig.EVENTS, full=False, topics=TOPICS)
 
         async def ours() -> float:
-            async with rig.running(partial(_feed, url), setup) as path:
+            async with rig.running(partial(binance, url), setup) as path:
                 return await path.seconds_a_tick(seconds)
 
         for name, client in (("over_picows", _picows), ("over_aiohttp", _aiohttp), ("over_websockets", _websockets())):
@@ -87,7 +87,8 @@ async def figures(plan: Plan) -> AsyncIterator[Figure]:
             yield await plan.compare(("ws_json", name), per_second("messages"), ours, theirs)
 
 
-def _feed(url: str, source: Source) -> Feed:
+def binance(url: str, source: Source) -> Feed:
+    """The feed that is measured; its instruments are known beforehand."""
     known = {instrument.name: instrument for instrument in INSTRUMENTS}
     return BinanceFeed(attrs.evolve(source, defined=known), url)
 

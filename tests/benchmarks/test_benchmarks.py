@@ -26,6 +26,8 @@ FIGURES = {
     "fanout": {"whole", "shared", "distinct"},
     "feed_latency": {f"{p}_{way}_{rate}" for p in LATENCIES for way in ("queued", "handed_off") for rate in RATES},
     "book": {"apply", "apply_read"},
+    "relay": {"to_1", "to_10", "to_100", "overload", "slow_p50", "slow_p99"},
+    "record": {"ticks_live", "ticks_disk", "messages_live", "messages_disk"},
 }
 PLAIN = Unit("things", lambda cost: cost)
 

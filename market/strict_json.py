@@ -34,7 +34,7 @@ class Strict(Generic[T]):
             # Each key has a colon. No more colons than keys that must be there: none came twice, which is settled in
             # 100 ns; only nested or optional keys, and colons in texts, need the second look.
             if data.count(b":") > self._keys[type(message)]:
-                json.loads(str(data, "utf-8"), object_pairs_hook=_once, parse_int=len, parse_float=len)
+                json.loads(str(data, "utf-8"), object_pairs_hook=once, parse_int=len, parse_float=len)
         except RecursionError as error:
             raise ValueError(str(error)) from None
         return message
@@ -44,7 +44,8 @@ def _required_keys(type: type[msgspec.Struct]) -> int:
     return sum(field.required for field in msgspec.structs.fields(type)) + (type.__struct_config__.tag is not None)
 
 
-def _once(pairs: list[tuple[str, Any]]) -> None:
+def once(pairs: list[tuple[str, Any]]) -> None:
+    """For `json.loads(..., object_pairs_hook=once)`: raises `ValueError` for a key that comes twice in an object."""
     seen = set[str]()
     for key, _ in pairs:
         if key in seen:

@@ -3,7 +3,7 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 from ticktree.actors import ReadTurns
 
@@ -46,6 +46,7 @@ class Connection(ABC):
     def __init__(self, peer: Peer, reads: ReadTurns | None = None) -> None:
         self._peer, self._reads = peer, reads
         self._error: Exception | None = None  # why the connection ends; nothing is delivered any more
+        self._transport: asyncio.Transport | None = None
         self._opened = False
         self._reading = True  # as the peer wishes
         self._yielding = False  # others have their turn before the next read
@@ -75,14 +76,18 @@ class Connection(ABC):
         self.write(b"".join(parts))
 
     @property
-    @abstractmethod
     def unsent(self) -> int:
         """Bytes that were written and that the kernel has not taken yet."""
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
 
     @property
-    @abstractmethod
     def remote(self) -> str:
         """The other side as the socket knows it, host:port; empty where there is no such, as for a Unix socket."""
+        name = self._transport.get_extra_info("peername") if self._transport is not None else None
+        if not isinstance(name, tuple):
+            return ""
+        host, port, *_ = cast(tuple[str, int], name)
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     async def room(self) -> None:
         """Wait until `paused` is over, or the connection is gone."""

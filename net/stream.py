@@ -35,7 +35,6 @@ class StreamConnection(Connection, asyncio.BufferedProtocol):
         )
         if self.buffers.slot_bytes < 2 * framing.most_bytes:
             raise ValueError(f"slots of {self.buffers.slot_bytes} bytes, for two frames of {framing.most_bytes} each")
-        self._transport: asyncio.Transport | None = None
         self._unseen = False  # something was read although reading was paused; it is held, uncut
 
     @property
@@ -52,16 +51,6 @@ class StreamConnection(Connection, asyncio.BufferedProtocol):
         """`write` of all of them in a row. uvloop copies none; who holds memory that changes must not write it."""
         if self._transport is not None and self._error is None and not self._transport.is_closing():
             self._transport.writelines(parts)
-
-    @property
-    def unsent(self) -> int:
-        """Bytes that were written and that the kernel has not taken yet."""
-        return self._transport.get_write_buffer_size() if self._transport is not None else 0
-
-    @property
-    def remote(self) -> str:
-        """The other side as the socket knows it, host:port; empty for a Unix socket."""
-        return name_of_peer(self._transport)
 
     # --- the loop's calls --------------------------------------------------------------------------------------
 
@@ -162,15 +151,6 @@ class StreamConnection(Connection, asyncio.BufferedProtocol):
             self._transport.resume_reading()
         else:
             self._transport.pause_reading()
-
-
-def name_of_peer(transport: asyncio.BaseTransport | None) -> str:
-    """host:port of the other side; empty where there is none."""
-    name = transport.get_extra_info("peername") if transport is not None else None
-    if not isinstance(name, tuple):
-        return ""
-    host, port, *_ = cast(tuple[str, int], name)
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def no_delay(transport: asyncio.BaseTransport) -> None:

@@ -10,7 +10,6 @@ from ticktree.actors import ReadTurns
 
 from .connection import CLOSE_S, Connection, Peer
 from .errors import PeerLost, Silent
-from .stream import name_of_peer
 from .websocket_rules import PROTOCOL_ERROR, USUAL, PeerClosed, WebSocketLimits, WebSocketViolation
 from .websocket_wire import Reader, Wire
 
@@ -50,7 +49,6 @@ class WebSocketConnection(Connection):
         self._heartbeat_s = heartbeat_s
         self._socket: WSTransport | None = None
         self._wire: Wire | None = None
-        self._transport: asyncio.Transport | None = None
         self._next_step: asyncio.TimerHandle | None = None  # of the end
         self._next_beat: asyncio.TimerHandle | None = None
         self._misses = 0  # beats without a byte, one after another
@@ -99,16 +97,6 @@ class WebSocketConnection(Connection):
         for part in parts:
             room += part
         socket.send_reuse_external_bytearray(self._kind, room, _HEAD_BYTES)
-
-    @property
-    def unsent(self) -> int:
-        """Bytes that were written and that the kernel has not taken yet."""
-        return self._transport.get_write_buffer_size() if self._transport is not None else 0
-
-    @property
-    def remote(self) -> str:
-        """The other side as the socket knows it, host:port."""
-        return name_of_peer(self._transport)
 
     # --- what a connection is asked to do ----------------------------------------------------------------------
 

@@ -10,6 +10,8 @@ from typing import Annotated, Any, cast
 import msgspec
 from msgspec import Meta
 
+from ticktree.market.strict_json import once
+
 MOST = 1e20  # far above any price or size that an exchange lets anyone write
 
 Price = Annotated[float, Meta(gt=0, le=MOST)]
@@ -27,7 +29,7 @@ def parsed(data: bytes) -> Any:
     """JSON, as whatever it is. Raises `ValueError` and `RecursionError`, also for a key that comes twice."""
     found = msgspec.json.decode(data)
     if _keys(found) != data.count(b":"):  # a colon in a text, or a key that was there before: slower, it can be told
-        json.loads(data, object_pairs_hook=_once)
+        json.loads(data, object_pairs_hook=once)
     return found
 
 
@@ -36,11 +38,3 @@ def _keys(found: object) -> int:
         members = cast(dict[str, object], found)
         return len(members) + sum([_keys(member) for member in members.values()])
     return sum([_keys(item) for item in cast(list[object], found)]) if isinstance(found, list) else 0
-
-
-def _once(pairs: list[tuple[str, Any]]) -> None:
-    seen = set[str]()
-    for key, _ in pairs:
-        if key in seen:
-            raise ValueError(f"the key {key[:64]!r} comes twice")
-        seen.add(key)

@@ -25,16 +25,6 @@ class PlayedConnection(Connection):
         """Whether it is lost, or given up."""
         return self._error is not None
 
-    @property
-    def unsent(self) -> int:
-        """Nothing."""
-        return 0
-
-    @property
-    def remote(self) -> str:
-        """There is no socket."""
-        return ""
-
     def write(self, data: bytes | memoryview) -> None:
         """Nobody hears it."""
 

@@ -14,8 +14,6 @@ _RESET = pack("ii", 1, 0)  # SO_LINGER: closing drops what is not sent yet, and 
 class Breakable(Connection):
     """One that can be broken off."""
 
-    _transport: asyncio.Transport | None
-
     @abstractmethod
     def _bytes(self, message: bytes) -> bytes:
         """What goes over the network for `message`."""

@@ -174,3 +174,14 @@ def test_virtual_loops_have_clocks_of_their_own() -> None:
     assert (round(one.time()), other.time()) == (5, 0.0)
     one.close()
     other.close()
+
+
+def test_at_the_end_of_virtual_time_threads_are_waited_for() -> None:
+    gate, waiting = threading.Event(), list[asyncio.Future[bool]]()
+
+    async def main(clock: VirtualClock) -> None:
+        waiting.append(asyncio.get_running_loop().run_in_executor(None, gate.wait, 10))
+        threading.Timer(0.05, gate.set).start()  # while the loop ends
+
+    simulate(main)  # a limit that passed would be a warning, and warnings are errors
+    assert gate.is_set()

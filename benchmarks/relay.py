@@ -69,8 +69,8 @@ class Readers:
     async def seconds_a_tick(self, seconds: float) -> float:
         """Once every reader has something, for so long: seconds a tick that came to all of them."""
         async with asyncio.timeout(60):
-            while not (await self.count()).least:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)  # the other process says it only when asked
+            while not (await self.count()).least:  # noqa: ASYNC110  # the other process says it only when asked
+                await asyncio.sleep(0.01)
         await asyncio.sleep(seconds / 5)
         before = await self.count()
         await asyncio.sleep(seconds)

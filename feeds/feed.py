@@ -96,7 +96,7 @@ class Feed(Particular, Outlet[Fault | Look]):
         self._look_s = min(bounds) / LOOKS if bounds else None
         self._pulse = Pulse(self.heartbeat_s, self._look_s) if self.heartbeat_s and self._look_s else None
         self._holders: set[object] = set()
-        self._rest: Rest | None = None
+        self._rests: dict[str, Rest] = {}  # by url
         self._tasks = Tasks(self.give_up, self.on_fault)
         self._routes = self._make_routes()
 
@@ -108,11 +108,16 @@ class Feed(Particular, Outlet[Fault | Look]):
         return known
 
     def rest(self, url: str, limits: RestLimits) -> Rest:
-        """Questions to the exchange over HTTP, for `definitions` and `snapshot`; ends with this life."""
-        if self._rest is None:
+        """Questions to the exchange over HTTP, for `definitions` and `snapshot`; ends with this life.
+
+        One each `url`, within the `limits` that it was first asked for with.
+        """
+        rest = self._rests.get(url)
+        if rest is None:
             played = None if self._player is None else self._player.rest(url, limits)
-            self._rest = played or Rest(self.clock, url, limits, tap=self._answered if self._tape else None)
-        return self._rest
+            rest = played or Rest(self.clock, url, limits, tap=self._answered if self._tape else None)
+            self._rests[url] = rest
+        return rest
 
     @property
     def clock(self) -> Clock:
@@ -180,8 +185,8 @@ class Feed(Particular, Outlet[Fault | Look]):
         if self._session is not None:
             await self._session.stop()
         await self._tasks.stop()
-        if self._rest is not None:
-            await self._rest.close()
+        for rest in tuple(self._rests.values()):  # work that goes on although it was cancelled may ask for more
+            await rest.close()
         if tape is not None:
             await tape.close()
 

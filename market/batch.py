@@ -76,7 +76,7 @@ class Batch:
             self._made = {}
         if make not in self._made:
             self._made[make] = make(self)
-        return self._made[make]  # type: ignore[no-any-return]
+        return self._made[make]  # type: ignore[no-any-return]  # what `make` of that type made
 
     def __len__(self) -> int:
         return self._rows

@@ -55,8 +55,6 @@ class WebSocketConnection(Connection):
         self._pong: bytes | None = None  # owed to a peer that does not read
         self._said = False  # our close frame
         self._delivered = 0
-        self._filled = 0  # reads that filled their room, since others had a turn
-        self._yielding = False
         self.deaf = False  # nothing of what comes matters any more
 
     @property
@@ -118,7 +116,7 @@ class WebSocketConnection(Connection):
         transport = self._transport
         if self._socket is None or transport is None or transport.is_closing():
             return
-        if (self._reading and not self._yielding) or self._error is not None:
+        if self._may_read or self._error is not None:
             transport.resume_reading()
         else:
             transport.pause_reading()
@@ -200,7 +198,7 @@ class WebSocketConnection(Connection):
     def hand_on(self, filled: bool) -> None:
         """Give the peer the messages that are ready. `filled`: the read filled its room, so nothing is handed off."""
         if filled:
-            self._yield_after_some()
+            self._yield_after(READS_A_TURN)
         reader = self.reader
         messages, reader.ready = reader.ready, []
         if self._error is not None:
@@ -236,17 +234,6 @@ class WebSocketConnection(Connection):
     def lost(self, error: Exception | None) -> None:
         """The transport is gone."""
         self._lose(PeerLost(f"the connection broke: {error}") if error else None)
-
-    def _yield_after_some(self) -> None:
-        self._filled += 1
-        if self._filled >= READS_A_TURN:
-            self._filled, self._yielding = 0, True
-            self._apply_reading()
-            asyncio.get_running_loop().call_soon(self._read_on)
-
-    def _read_on(self) -> None:
-        self._yielding = False
-        self._apply_reading()
 
     # --- heartbeats --------------------------------------------------------------------------------------------
 

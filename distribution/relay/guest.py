@@ -26,6 +26,7 @@ log = logging.getLogger("ticktree.distribution")
 
 BEAT_S = wire.HEARTBEAT_S / 4
 _QUIET_BEATS = 3  # without a word of ours; with the next look a heartbeat is due
+_MOST_IN_LINE = 16  # requests of one that waits in line: they are answered in one turn, and kept until then
 
 
 @attrs.frozen
@@ -150,14 +151,16 @@ class Guest:
             self._pass_on(refused)
 
     def _pass_on(self, request: Request) -> None:
-        """Have it answered, in order; and hear nothing more until it is."""
+        """Have it answered, in order; and hear nothing more until it is. In line, some may gather."""
         if self.ref is None:
             self._requests.append(request)
-            return
-        try:
-            self.ref.tell_control(request)
-        except NotRunning:  # its system is over
-            return
+            if len(self._requests) < _MOST_IN_LINE:  # who is not read cannot be seen to go
+                return
+        else:
+            try:
+                self.ref.tell_control(request)
+            except NotRunning:  # its system is over
+                return
         if self.connection is not None and self._reading and not self.ended:
             self._reading = False
             self.connection.pause_reading()

@@ -22,9 +22,9 @@ book    All levels there are, unbounded. The exchange promises that no update is
 over 0.05 s. `level2=` names the channel, for recordings and for addresses where that is taken care of.
 
 One message subscribes to everything, within the 5 s after which the exchange hangs up; one `subscriptions` acknowledges
-it. It takes 10 messages a second, and 10 subscriptions to one channel of one product from one account. `heartbeat` and
-`status` are not subscribed to: pings tell whether the connection stands. New types of messages may come at any time,
-and are to be ignored: `on_bad="skip"` does, and counts them.
+it. It takes 10 messages a second, and 10 subscriptions to one channel of one product from one account. `status` is not
+subscribed to, nor `heartbeat`, for pings tell whether the connection stands; unless there is nothing else to subscribe
+to. New types of messages may come at any time, and are to be ignored: `on_bad="skip"` does, and counts them.
 """
 
 import re
@@ -171,7 +171,7 @@ class SizedTicker(WholeTicker, gc=False, kw_only=True):
     """All of it, since: what may go elsewhere must be there."""
 
     best_bid_size: Size  # pyright: ignore[reportGeneralTypeIssues]  # it minds the order, which keywords do not have
-    best_ask_size: Size  # pyright: ignore[reportGeneralTypeIssues]
+    best_ask_size: Size  # pyright: ignore[reportGeneralTypeIssues]  # as above
 
 
 class L2Update(Struct, gc=False):
@@ -305,7 +305,7 @@ class CoinbaseFeed(Feed):
 
     def opened(self) -> None:
         names = self._names(self.topics)
-        self._asked = {kind: {name: self.instruments[name] for name in names.get(kind, ())} for kind in self._channels}
+        self._asked = {kind: {name: self.instruments[name] for name in names.get(kind, ())} for kind in EventKind}
 
     def subscribe_frames(self, topics: Iterable[Topic]) -> Iterable[bytes]:
         wanted = self._names(topics)
@@ -333,6 +333,8 @@ class CoinbaseFeed(Feed):
             match parsed(data):
                 case {"type": "subscriptions", "channels": list()}:
                     return (Acknowledged(),)
+                case {"type": "heartbeat", "product_id": str(name)} if name in self._asked[EventKind.STATUS]:
+                    return ()
                 case {"type": "error", "message": what, **rest}:
                     raise Refused(self.name, f"{str(what)[:200]} ({str(rest.get('reason', 'no reason told'))[:200]})")
                 case {"type": str(type_)} if type_ in _NEEDED:
@@ -350,13 +352,17 @@ class CoinbaseFeed(Feed):
         return defined(listing, {topic.instrument for topic in self.topics})
 
     def _names(self, topics: Iterable[Topic]) -> dict[EventKind, list[str]]:
-        """The instruments asked for, by the kinds that there is a channel of."""
+        """The instruments to subscribe to, by kind; those of status, which has no channel, only if there are no others.
+
+        The exchange hangs up on who subscribes to nothing.
+        """
         names = dict[EventKind, list[str]]()
         for topic in dict.fromkeys(topics):
-            if topic.kind in self._channels:
-                names.setdefault(EventKind(topic.kind), []).append(topic.instrument)
-        return names
+            names.setdefault(EventKind(topic.kind), []).append(topic.instrument)
+        return {kind: names[kind] for kind in names if kind in self._channels} or names
 
     def _request(self, what: str, wanted: dict[EventKind, list[str]]) -> bytes:
-        channels: list[Any] = [{"name": self._channels[kind], "product_ids": names} for kind, names in wanted.items()]
+        channels: list[Any] = [
+            {"name": self._channels.get(kind, "heartbeat"), "product_ids": names} for kind, names in wanted.items()
+        ]
         return msgspec.json.encode({"type": what, "channels": channels})

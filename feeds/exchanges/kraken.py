@@ -18,7 +18,8 @@ status  The exchange tells its own, not each instrument's: while nothing is matc
 
 There are no bars: the exchange's candles (channel ohlc) are told with every trade, and none as the last of its minute;
 `ticktree.market` makes bars from trades. Instruments have their usual names: BTC-USD for the exchange's XBT/USD, DOGE
-for its XDG. A heartbeat comes each second in which nothing else does.
+for its XDG. A heartbeat comes each second in which nothing else does, but only to who has subscribed to something: a
+feed of status alone pings, and is live with the exchange's first word.
 """
 
 import logging
@@ -67,6 +68,7 @@ DEPTHS = (10, 25, 100, 500, 1_000)
 # three kinds of some thousand pairs, this makes 15.
 MOST_PAIRS = 200
 OURS = 1  # the `reqid` that tells an unsubscription of ours from one of the exchange's
+PING = b'{"event":"ping"}'
 
 
 class BadDepth(FeedError, ValueError):
@@ -304,6 +306,9 @@ class KrakenFeed(Feed):
             self._request("subscribe", EventKind.BOOK, pairs),
         )
 
+    def beat(self) -> bytes:
+        return b"" if self._streams else PING
+
     def _request(self, event: str, kind: EventKind, pairs: list[str], **more: int) -> bytes:
         name, _, depth = self._channels[kind].partition("-")
         subscription = {"name": name, "depth": int(depth)} if depth else {"name": name}
@@ -338,7 +343,8 @@ class KrakenFeed(Feed):
                 case {"event": "subscriptionStatus", "status": "unsubscribed", "pair": pair}:
                     raise Refused(self.name, f"it tells no more of {str(pair)[:64]}")
                 case {"event": "systemStatus", "status": str(status)}:
-                    return self._system_status(status, received_ns)
+                    told = self._system_status(status, received_ns)
+                    return told if self._streams else (Acknowledged(), *told)
                 case {"errorMessage": why, **rest} | {"Error": why, **rest}:
                     raise Refused(self.name, f"{str(why)[:200]} ({str(rest.get('pair', 'no pair told'))[:64]})")
                 case _:

@@ -173,13 +173,13 @@ class Rig:
         """Wait for what wakes nobody: bytes of a message that is not whole."""
         try:
             async with asyncio.timeout(DEADLINE_S):
-                while not condition():  # noqa: ASYNC110
+                while not condition():  # noqa: ASYNC110  # what is read in part wakes nobody
                     await asyncio.sleep(0)
         except TimeoutError:
             raise self.fail("what was sent is not read") from None
 
     def _read(self) -> int:
-        connection = self.account._connection  # pyright: ignore[reportPrivateUsage]
+        connection = self.account._connection  # pyright: ignore[reportPrivateUsage]  # the kit is of this room
         return connection.bytes_in if connection else 0
 
     def book(self) -> tuple[Levels, Levels] | None:
@@ -257,7 +257,7 @@ def watched(feed: Feed, rigs: "list[Rig]") -> Feed:
         rigs[0].asked = len(frames)
         return frames
 
-    feed.subscribe_frames = subscribed  # type: ignore[method-assign]
+    feed.subscribe_frames = subscribed  # type: ignore[method-assign]  # on this object alone
     return feed
 
 

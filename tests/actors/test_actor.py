@@ -37,7 +37,7 @@ class Clocked(Actor[Any]):
             if isinstance(made, Timer):
                 self.timers.append(made)
                 return None
-            return made  # type: ignore[no-any-return]
+            return made  # type: ignore[no-any-return]  # whatever the message made, an awaitable or None
         self.seen.append((message, self.clock.monotonic_ns()))
         return None
 
@@ -115,12 +115,14 @@ async def test_a_cancelled_timer_does_not_arrive(clock: VirtualClock) -> None:
         system.ref("a").tell(do(lambda actor: actor.after(0.1, "once")))
         system.ref("a").tell(do(lambda actor: actor.every(0.1, "every")))
         await clock.sleep(0.05)
-        assert cell_of(system, "a").life.timers == set(timers)  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
+        life = cell_of(system, "a").life
+        assert life is not None
+        assert life.timers == set(timers)
         for timer in timers:
             timer.cancel()
             timer.cancel()
         await clock.sleep(1.0)
-        assert not cell_of(system, "a").life.timers  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
+        assert not life.timers
     assert (seen, [timer.active for timer in timers]) == ([], [False, False])
 
 

@@ -40,12 +40,12 @@ def test_an_overflow_that_is_no_policy_is_refused(overflow: Any) -> None:
 
 def test_neither_capacity_nor_overflow_has_a_default() -> None:
     with pytest.raises(TypeError, match=r"capacity.*overflow"):
-        Mailbox()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+        Mailbox()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]  # the mistake
 
 
 def test_conflate_needs_to_be_told_what_to_do_with_the_rest() -> None:
     with pytest.raises(TypeError, match="otherwise"):
-        Conflate(Merging())  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+        Conflate(Merging())  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]  # the mistake
 
 
 @pytest.mark.parametrize("otherwise", [None, "drop", Conflate(Merging(), otherwise=Fail())])

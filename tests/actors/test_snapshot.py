@@ -230,4 +230,4 @@ async def test_the_tree_is_a_value() -> None:
         root = system.snapshot().root
         assert isinstance(root.children[0], SupervisorNode)
         with pytest.raises(AttributeError):
-            root.state = "other"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+            root.state = "other"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]  # the mistake

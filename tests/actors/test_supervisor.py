@@ -153,9 +153,9 @@ async def test_case_03_a_nested_supervisor_that_cannot_start_fails_its_parent(
 
 async def test_case_04_an_invalid_spec_is_refused_before_anything_starts(clock: VirtualClock, stage: Stage) -> None:
     with pytest.raises(SpecError, match="a child is a ChildSpec or a Supervisor"):
-        System(group(stage.child("a"), "b"), clock)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        System(group(stage.child("a"), "b"), clock)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # the mistake
     with pytest.raises(SpecError, match="a system's root is a Supervisor"):
-        System(stage.child("a"), clock)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        System(stage.child("a"), clock)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # the mistake
     assert stage.take() == []
     async with started(clock, group(stage.child("a"))) as system:
         with pytest.raises(SpecError, match="a child is a ChildSpec or a Supervisor"):

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -132,8 +131,8 @@ class Dumps:
 
 
 @pytest.fixture
-def dumps(monkeypatch: pytest.MonkeyPatch) -> Iterator[Dumps]:
-    return Dumps(monkeypatch)  # type: ignore[return-value]
+def dumps(monkeypatch: pytest.MonkeyPatch) -> Dumps:
+    return Dumps(monkeypatch)
 
 
 async def test_it_is_armed_anew_three_times_a_bound(dumps: Dumps) -> None:

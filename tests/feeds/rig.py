@@ -224,7 +224,7 @@ class Rig:
         self.audit()
 
     def arrived(self) -> int:
-        connection = self.account._connection  # pyright: ignore[reportPrivateUsage]
+        connection = self.account._connection  # pyright: ignore[reportPrivateUsage]  # the account shows sums only
         return connection.bytes_in if connection else 0
 
     def audit(self) -> None:
@@ -258,7 +258,7 @@ def audited(feed: Feed, rig: "list[Rig]") -> Feed:
         unreachable(error)
         rig[0].sink.wake()
 
-    feed.on_unreachable = woken  # type: ignore[method-assign]
+    feed.on_unreachable = woken  # type: ignore[method-assign]  # on this object alone
     return feed
 
 

@@ -1,5 +1,6 @@
 """One book between its deltas and its snapshot."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -39,9 +40,9 @@ def book(rule: SequenceRule = SequenceRule.RANGE, *waiting: BookUpdate) -> FeedB
     return made
 
 
-def numbers(told: object) -> list[int]:
-    assert isinstance(told, list)
-    return [update.sequence for update in told]  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+def numbers(told: Sequence[BookUpdate] | None) -> list[int]:
+    assert told is not None
+    return [update.sequence for update in told]
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ async def test_books_without_numbers_follow_their_stream() -> None:
 @pytest.mark.parametrize("rule", [SequenceRule.PLUS_ONE, SequenceRule.MONOTONIC, SequenceRule.RANGE])
 async def test_what_comes_twice_is_dropped(rule: SequenceRule) -> None:
     class Numbered(InBandFeed):
-        rules = {EventKind.BOOK: rule}  # noqa: RUF012
+        rules = {EventKind.BOOK: rule}  # noqa: RUF012  # nobody changes it
 
     async with running(Numbered, BOOK) as rig:
         client = await rig.accept()
@@ -356,7 +356,7 @@ async def test_who_joins_while_a_batch_is_published_finds_the_book_with_that_bat
             found.append(rig.feed.book("BTC-USDT"))
             publish(batch)
 
-        rig.sink.publish = joined  # type: ignore[method-assign]
+        rig.sink.publish = joined  # type: ignore[method-assign]  # on this object alone
         client.say(book(1, snapshot=True), book(2), book(3))
         await rig.until(lambda: len(rig.sink.of(BookUpdate)) == 3)
         assert [update.sequence for update in found] == [1, 3]

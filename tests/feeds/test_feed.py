@@ -8,6 +8,7 @@ import pytest
 
 from ticktree.actors import Backoff
 from ticktree.feeds import FeedAccount, FeedError, Refused, SequenceRule, Source
+from ticktree.feeds.rest import RestClosed, RestLimits
 from ticktree.market import (
     Bar,
     EventKind,
@@ -22,7 +23,7 @@ from ticktree.net import PeerLost, Unreachable
 
 from ..probe import DEADLINE_S, turns_until
 from .json_feed import ACK, BTC, Hand, JsonFeed, LoginFeed, RuledFeed, book, quote, trade
-from .rig import running
+from .rig import Collector, running
 
 NAMES = ("BTC-USDT", "ETH-USDT")
 
@@ -264,7 +265,7 @@ async def test_without_a_rule_everything_passes() -> None:
 
 async def test_numbers_of_each_kind_have_a_rule_of_their_own() -> None:
     class Ranged(JsonFeed):
-        rules = {EventKind.QUOTE: SequenceRule.PLUS_ONE, EventKind.TRADE: SequenceRule.RANGE}  # noqa: RUF012
+        rules = {EventKind.QUOTE: SequenceRule.PLUS_ONE, EventKind.TRADE: SequenceRule.RANGE}  # noqa: RUF012  # nobody changes it
 
     async with running(Ranged) as rig:
         client = await rig.accept()
@@ -351,8 +352,21 @@ async def test_a_feed_without_a_framing_speaks_over_websockets_only() -> None:
     assert "speaks over WebSockets only" in rig.history()[0]
 
 
+async def test_questions_to_two_hosts_are_two_clients_and_both_end_with_the_life() -> None:
+    limits, one, other = RestLimits(weight_a_minute=60), "http://127.0.0.1:1", "http://127.0.0.1:2"
+    async with running() as rig:
+        rests = [rig.feed.rest(url, limits) for url in (one, other, one)]
+        assert rests[0] is rests[2] is not rests[1]
+        for rest in rests:
+            with pytest.raises(Unreachable, match=rest._url):
+                await rest.get("/", {}, 1, int)
+    for rest in rests:
+        with pytest.raises(RestClosed):
+            await rest.get("/", {}, 1, int)
+
+
 def test_its_parts_are_made_of_the_source() -> None:
-    source = Source("test", (Topic("test", "*", "book"),), sink=Any, account=FeedAccount(), backoff=Backoff())  # type: ignore[arg-type]
+    source = Source("test", (Topic("test", "*", "book"),), Collector(), account=FeedAccount(), backoff=Backoff())
     feed = RuledFeed(source, "tcp://127.0.0.1:1", Hand())
     assert (feed.name, feed.topics) == ("test", source.topics)
     assert feed.book("BTC-USDT") is None

@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 
 from ticktree.actors import LiveClock
 from ticktree.feeds import BadMessage, Feed, FeedAccount, FeedError, Refused, Source, WireFeed
-from ticktree.market import BookUpdate, MarketError, Topic, Trade, wire
+from ticktree.market import BookUpdate, FeedState, MarketError, Topic, Trade, wire
 from ticktree.net import LengthPrefixed, Lines
 
 from .json_feed import ACK, ALL, BTC, ETH, Hand, InBandFeed, JsonFeed, RuledFeed, book, trade
@@ -315,7 +315,7 @@ def conversation() -> bytes:
         writer.ticks(encoded(trades(3))),
         writer.ticks(book_ticks(4, snapshot=True)),
         writer.skipped(5, [("test", "BTC-USDT")]),
-        writer.write(wire.FeedMark("test", "lost", "gone", 0)),  # type: ignore[arg-type]
+        writer.write(wire.FeedMark("test", FeedState.LOST, "gone", 0)),
         writer.write(wire.StaleMark("test", "BTC-USDT", "gap", 0)),
         writer.ticks(encoded(trades(2))),
         writer.ticks(encoded(trades(2))),

@@ -22,7 +22,7 @@ def test_a_quote_whose_bid_reaches_the_ask_is_crossed(bid: float, crossed: bool)
 
 def test_events_are_frozen() -> None:
     with pytest.raises(AttributeError):
-        quote().bid = 1.0  # type: ignore[misc]
+        quote().bid = 1.0  # type: ignore[misc]  # the mistake
 
 
 def test_the_garbage_collector_does_not_look_at_events() -> None:

@@ -36,7 +36,7 @@ def test_silence_is_noticed_within_two_heartbeats_after_the_last_byte(faster: in
 def test_no_silence_counts_while_nobody_reads_and_it_begins_anew_afterwards() -> None:
     pulse, connection = Pulse(8.0, 1.0), Stub()
     for _ in range(50):
-        assert pulse.look(connection, reading=False) is None  # type: ignore[arg-type]
+        assert pulse.look(connection, reading=False) is None  # type: ignore[arg-type]  # a stub has all that is looked at
     assert looks_until_silent(pulse, connection) == 2 * LOOKS - 2
 
 

@@ -256,7 +256,7 @@ async def test_paused_nothing_is_read_until_resumed(side: str) -> None:
 @both_sides
 async def test_paused_before_the_opening_nothing_is_read(side: str) -> None:
     end = End()
-    end.on_open = lambda connection: connection.pause_reading()  # type: ignore[method-assign]
+    end.on_open = lambda connection: connection.pause_reading()  # type: ignore[method-assign]  # on this object alone
     async with pair(side, end) as (ours, raw):
         await until_full(raw, raw.encode([HI] * 8_192))
         assert end.messages == []

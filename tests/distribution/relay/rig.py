@@ -73,7 +73,10 @@ class Client:
 
     def say(self, *what: messages.Message) -> None:
         for message in what:
-            self.connection.write(dialect.encode(message) if self.speaks == "dialect" else self.writer.write(message))  # type: ignore[arg-type]
+            if self.speaks == "dialect":
+                self.connection.write(dialect.encode(message))
+            else:
+                self.connection.write(self.writer.write(message))  # type: ignore[arg-type]  # none is the dialect's own
 
     def ask(self, *texts: str) -> None:
         self.say(messages.Subscribe(texts))

@@ -261,7 +261,7 @@ async def test_what_gathered_while_a_client_was_busy_goes_into_one_frame() -> No
             frames.extend(map(len, got))
             take(connection, got, more)
 
-        client.on_frames = noted  # type: ignore[method-assign, assignment]
+        client.on_frames = noted  # type: ignore[method-assign, assignment]  # on this object alone
         await client.until(lambda: client.rows == 100)
         assert (reads, frames) == (0, [16 + 6_400])
 

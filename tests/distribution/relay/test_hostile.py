@@ -15,7 +15,7 @@ from ticktree.net import ShortReads, StreamConnection, connect
 
 from ...market.samples import quote
 from ...probe import turns_until
-from .rig import DEADLINE_S, Client, Rig, Upstream, relaying
+from .rig import DEADLINE_S, Client, Rig, Upstream, lobby, relaying
 
 KINDS = ("tcp", "unix", "ws", "json")
 HELLO = messages.Hello()
@@ -42,7 +42,7 @@ async def good_company(**options: Any) -> AsyncGenerator[tuple[Rig, Client]]:
         assert len(rig.hub.subscriptions()) == 1
         await turns_until(lambda: rig.system.supervisor("relay/clients").count_children().actors == 1)
         async with asyncio.timeout(DEADLINE_S):
-            while descriptors() > open_before or len(asyncio.all_tasks()) > tasks_before:  # noqa: ASYNC110
+            while descriptors() > open_before or len(asyncio.all_tasks()) > tasks_before:  # noqa: ASYNC110  # that tells nobody
                 await asyncio.sleep(0)
 
 
@@ -106,6 +106,21 @@ async def test_a_list_of_257_topics_is_no_message() -> None:
         client.ask(*(f"sim/{n}-USDT/quote" for n in range(257)))
         await client.gone()
         assert client.refusals() == ["malformed"]
+
+
+@pytest.mark.parametrize("kind", ["tcp", "json"])
+async def test_who_floods_while_it_waits_in_line_is_heard_again_once_it_is_let_in(kind: str) -> None:
+    async with good_company(admissions_a_second=1) as (rig, _):
+        client, most = await rig.stranger(kind), 0
+        line: dict[Any, None] = lobby(rig.system).line
+        client.say(HELLO, *[messages.Subscribe(("sim/*/quote",))] * 3_000)
+        async with asyncio.timeout(DEADLINE_S):
+            while not client.of(messages.Hello):
+                gathered: list[list[object]] = [vars(guest)["_requests"] for guest in line]
+                most = max([most, *map(len, gathered)])
+                await asyncio.sleep(0)
+        assert 16 <= most < 500  # and what one read brought
+        assert len(await client.get(messages.Subscribed, 3_000)) == 3_000
 
 
 async def test_who_is_refused_time_and_again_is_sent_away() -> None:

@@ -96,7 +96,7 @@ def times(rig: Rig, a_second: int) -> list[float]:
         noted.append(now_ns / 1e9)
         note(now_ns)
 
-    window.note = noting  # type: ignore[method-assign]
+    window.note = noting  # type: ignore[method-assign]  # on this object alone
     return noted
 
 

@@ -195,10 +195,11 @@ async def test_a_topic_that_is_named_again_is_told_whole_again_but_only_that(kin
         client.said.clear()
         client.ask("sim/BTC-USDT/book")
         await client.get(type(SNAPSHOT))
-        brackets = [messages.SnapshotBegin(("sim/BTC-USDT/book",)), messages.SnapshotEnd(("sim/BTC-USDT/book",))]
+        named = ("sim/BTC-USDT/book",)
+        brackets: list[object] = [messages.SnapshotBegin(named), messages.SnapshotEnd(named)]
         if kind != "json":
             await client.get(messages.SnapshotEnd)
-            brackets.insert(1, SNAPSHOT)  # type: ignore[arg-type]
+            brackets.insert(1, SNAPSHOT)
         standing = messages.Subscribed(("sim/*/book", "sim/BTC-USDT/book"))
         assert client.said == [standing, *(brackets if kind != "json" else [SNAPSHOT])]
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from ticktree.feeds import BadMessage, FeedError, Refused, Source
-from ticktree.feeds.exchanges.binance import URL, BinanceFeed, Listed, Listing, TooManyStreams, addressed
+from ticktree.feeds.exchanges.binance import REST_URL, URL, BinanceFeed, Listed, Listing, TooManyStreams, addressed
 from ticktree.feeds.exchanges.listing import defined
 from ticktree.feeds.feed import Acknowledged
 from ticktree.feeds.rest import RestRefused
@@ -507,7 +507,7 @@ class Asked:
 
 async def asked_for(topics: Iterable[Topic], *statuses: int) -> list[dict[str, str]]:
     feed = BinanceFeed(Source("binance", tuple(topics), Nowhere()))
-    vars(feed)["_rest"] = asked = Asked(*statuses)
+    vars(feed)["_rests"] = {REST_URL: (asked := Asked(*statuses))}
     assert list(await feed.definitions()) == []
     return asked.queries
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from ticktree.feeds import BadMessage, FeedError, Refused, Source, UnknownKind
-from ticktree.feeds.exchanges.coinbase import CoinbaseFeed, Listed, time_ns
+from ticktree.feeds.exchanges.coinbase import REST_URL, CoinbaseFeed, Listed, time_ns
 from ticktree.feeds.exchanges.listing import defined
 from ticktree.feeds.feed import Acknowledged
 from ticktree.feeds.sequence import SequenceRule
@@ -652,10 +652,11 @@ class Asked:
 
 async def test_definitions_are_asked_for_in_one_question() -> None:
     feed = feed_of("coinbase/BTC-USD/trade")
-    vars(feed)["_rest"] = Asked(entry(), entry(base_currency="ETH", id="ETH-USD"), entry(id="?"))
+    rests = vars(feed)["_rests"]
+    rests[REST_URL] = Asked(entry(), entry(base_currency="ETH", id="ETH-USD"), entry(id="?"))
     with pytest.raises(BadInstrument):
         list(await feed.definitions())
-    vars(feed)["_rest"] = Asked(entry(), entry(base_currency="ETH", id="ETH-USD"), entry(base_currency="?", id="?-USD"))
+    rests[REST_URL] = Asked(entry(), entry(base_currency="ETH", id="ETH-USD"), entry(base_currency="?", id="?-USD"))
     assert [each.name for each in await feed.definitions()] == ["BTC-USD", "ETH-USD"]
 
 
@@ -678,9 +679,17 @@ def test_one_message_asks_for_each_kind_of_just_its_instruments() -> None:
     }
 
 
-def test_where_no_channel_is_asked_for_nothing_is_said() -> None:
-    feed = feed_of("coinbase/BTC-USD/status")
-    assert list(feed.subscribe_frames(feed.topics)) == []
+def test_where_no_channel_is_asked_for_it_is_heartbeats_that_tell_nothing() -> None:
+    feed = feed_of("coinbase/BTC-USD/status", "coinbase/BTC-USD/status")
+    (frame,) = feed.subscribe_frames(feed.topics)
+    assert json.loads(frame) == {"type": "subscribe", "channels": [{"name": "heartbeat", "product_ids": ["BTC-USD"]}]}
+    assert list(feed.subscribe_frames(())) == []
+    feed.adopt(BTC)
+    feed.opened()
+    beat = {"type": "heartbeat", "sequence": 90, "last_trade_id": 20, "product_id": "BTC-USD", "time": TIME}
+    assert events(message(beat), feed) == []
+    with pytest.raises(BadMessage):
+        events(message(beat | {"product_id": "ETH-USD"}), feed)
 
 
 @pytest.mark.parametrize("level2", ["level2", "level2_batch"])

@@ -36,6 +36,14 @@ async def test_everything_that_was_recorded_is_told_and_the_books_end_as_the_exc
     assert {each.instrument.name for each in run.sink.of(Live)} == set(NAMES)
 
 
+async def test_a_feed_of_status_alone_is_live() -> None:
+    async with playing(Wanted("coinbase", CoinbaseFeed, ("coinbase/BAND-BTC/status",), streams=1)) as run:
+        await run.sink.until(lambda: run.account.live)
+        await run.exchange.ended()
+        assert run.sink.counted(BookUpdate, Quote, Trade) == {}
+        assert (run.account.live, run.account.connections, run.account.errors) == (True, 1, {})
+
+
 async def test_what_is_told_of_a_book_leads_to_the_same_book() -> None:
     async with playing(WANTED) as run:
         await run.ended()

@@ -14,7 +14,7 @@ from hypothesis import given, strategies as st
 
 from ticktree.feeds import BadMessage, Refused, Source
 from ticktree.feeds.errors import UnknownKind
-from ticktree.feeds.exchanges.kraken import BadDepth, KrakenFeed, time_ns
+from ticktree.feeds.exchanges.kraken import REST_URL, BadDepth, KrakenFeed, time_ns
 from ticktree.feeds.exchanges.kraken_pairs import AssetPairs
 from ticktree.feeds.feed import Acknowledged
 from ticktree.market import (
@@ -430,13 +430,15 @@ class Answering:
 
 async def test_definitions_are_those_of_pairs_with_a_name_for_websockets() -> None:
     feed = feed_of("kraken/BTC-USD/book")
-    vars(feed)["_rest"] = Answering(AssetPairs([], {"XXBTZUSD": entry(), "XXBTZUSD.d": entry(wsname="")}))
+    answer = AssetPairs([], {"XXBTZUSD": entry(), "XXBTZUSD.d": entry(wsname="")})
+    vars(feed)["_rests"] = {REST_URL: Answering(answer)}
     assert list(await feed.definitions()) == [BTC]
 
 
 async def test_an_answer_that_is_an_error_is_a_refusal() -> None:
     feed = feed_of("kraken/BTC-USD/book")
-    vars(feed)["_rest"] = Answering(msgspec.json.decode(b'{"error":["EGeneral:Too many requests"]}', type=AssetPairs))
+    answer = msgspec.json.decode(b'{"error":["EGeneral:Too many requests"]}', type=AssetPairs)
+    vars(feed)["_rests"] = {REST_URL: Answering(answer)}
     with pytest.raises(Refused, match="Too many requests"):
         await feed.definitions()
 
@@ -456,6 +458,17 @@ def test_one_message_subscribes_to_all_pairs_of_a_kind() -> None:
         {"event": "subscribe", "pair": ["XBT/USD"], "subscription": {"name": "trade"}},
         {"event": "subscribe", "pair": ["XBT/USD"], "subscription": {"name": "ticker"}},
     ]
+
+
+def test_a_feed_of_status_alone_is_live_with_the_first_word_and_pings() -> None:
+    feed = feed_of("kraken/BTC-USD/status")
+    feed.adopt(BTC)
+    feed.opened()
+    assert (requests(feed), json.loads(feed.beat())) == ([], {"event": "ping"})
+    acknowledged, status = events(b'{"event":"systemStatus","status":"maintenance"}', feed)
+    assert acknowledged == Acknowledged()
+    assert status == InstrumentStatus("kraken", BTC, TradingStatus.HALTED, 0, NOW)
+    assert FEED.beat() == b""
 
 
 def test_hundreds_of_pairs_take_several_messages() -> None:

@@ -1,5 +1,6 @@
 """The feed against the exchange as it was recorded: every checksum is right, also after connections were cut."""
 
+import asyncio
 import json
 from functools import partial
 from typing import Any
@@ -11,7 +12,7 @@ from ticktree.feeds.playback import Cuts
 from ticktree.market import BookUpdate, Live, Quote, Trade
 
 from ...recordings import recording
-from .playing import Wanted, playing
+from .playing import DEADLINE_S, Wanted, playing
 
 # As we write them: the exchange's XBT is BTC.
 NAMES = (
@@ -43,6 +44,18 @@ async def test_every_checksum_is_verified_and_everything_that_was_recorded_is_to
     trades = sum(len(message[1]) for message in told_in("trade"))
     assert told == {BookUpdate: len(told_in(BOOKS)), Quote: len(told_in("ticker")), Trade: trades}
     assert {each.instrument.name for each in run.sink.of(Live)} == set(NAMES)
+
+
+async def test_a_feed_of_status_alone_keeps_its_connection() -> None:
+    class Quick(KrakenFeed):
+        heartbeat_s = 0.05
+
+    async with playing(Wanted("kraken", Quick, ("kraken/XMR-USD/status",), streams=1)) as run:
+        await run.sink.until(lambda: run.account.live)
+        async with asyncio.timeout(DEADLINE_S):
+            while run.account.messages < 10:  # noqa: ASYNC110  # pongs wake nobody; so many take four silences
+                await asyncio.sleep(0)
+        assert (run.account.connections, run.account.errors) == (1, {})
 
 
 async def check_cuts(seed: int, count: int) -> None:

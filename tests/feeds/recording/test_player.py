@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -316,7 +317,7 @@ def test_two_replays_tell_the_same_at_any_speed(tmp_path: Path) -> None:
     async def main(clock: VirtualClock, speed: str) -> list[Any]:
         return (await replayed(AskingFeed, f"{url}?speed={speed}", "test/BTC-USDT/book", clock=clock)).sink.told
 
-    told = [simulate(lambda clock, speed=speed: main(clock, speed)) for speed in ("max", "max", "1", "10", "1000")]  # type: ignore[misc]
+    told = [simulate(partial(main, speed=speed)) for speed in ("max", "max", "1", "10", "1000")]
     assert told[1:] == told[:-1]
     lives = [mark.received_time_ns for mark in told[0] if isinstance(mark, Live)]
     assert lives == [at(3), at(7)]  # as of when the snapshots came
@@ -365,7 +366,7 @@ async def test_definitions_that_are_not_recorded_end_the_life_by_name(tmp_path: 
 
     async with replaying(Undefined, recording(tmp_path, connect(0)), *ALL) as rig:
         async with asyncio.timeout(5):
-            while not (history := rig.system.snapshot().actors()[0].history):  # noqa: ASYNC110
+            while not (history := rig.system.snapshot().actors()[0].history):  # noqa: ASYNC110  # a life that ends tells nobody
                 await asyncio.sleep(0)
         assert "https://elsewhere/instruments" in history[0]
 

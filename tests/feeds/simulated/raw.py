@@ -46,8 +46,10 @@ class Client:
 
     def say(self, *what: messages.Message) -> None:
         for message in what:
-            text = dialect.encode(message) if self.scheme == "ws" else self.writer.write(message)  # type: ignore[arg-type]
-            self.connection.write(text)
+            if self.scheme == "ws":
+                self.connection.write(dialect.encode(message))
+            else:
+                self.connection.write(self.writer.write(message))  # type: ignore[arg-type]  # none is the dialect's own
 
     def subscribe(self, *topics: str) -> None:
         self.say(messages.Subscribe(topics))

@@ -24,6 +24,7 @@ from ticktree.market import (
     Live,
     Mark,
     Port,
+    Quote,
     Topic,
     weight,
 )
@@ -204,6 +205,23 @@ class Hub:
             self._catch_up()
 
     # --- what is known already ---------------------------------------------------------------------------------
+
+    def last_quote(self, instrument: str) -> Quote | None:
+        """The freshest quote of `instrument`, by when it was received, over the feeds of which the hub keeps it.
+
+        Of a feed that is lost, or where `instrument` is stale, there is none; nor is one that came before its feed was
+        lost. One that is crossed or has an empty side counts only where no feed has a whole one: a feed gone wrong
+        must not hide those that are right.
+        """
+        freshest: Quote | None = None
+        best = False, 0
+        for feed in self._feeds.values():
+            quote = feed.values.quote(instrument) if feed.values is not None else None
+            if quote is not None and feed.marks.vouch(quote):
+                rank = 0 < quote.bid < quote.ask, quote.received_time_ns
+                if freshest is None or rank > best:
+                    freshest, best = quote, rank
+        return freshest
 
     def _in_order(self, tell: Callable[[], None]) -> None:
         """Do it now; or after the batch that is being handed over, of which a feed's book knows already.

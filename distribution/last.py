@@ -8,6 +8,7 @@ from ticktree.market import (
     Batch,
     Data,
     EventKind,
+    FeedState,
     FeedStatus,
     InstrumentIds,
     InstrumentStatus,
@@ -17,11 +18,12 @@ from ticktree.market import (
     Stale,
     Trade,
 )
-from ticktree.market.ticks import OPAQUE, TICK, VECTOR_ROWS
+from ticktree.market.ticks import OPAQUE, RECORD, TICK, VECTOR_ROWS
 
 from .selection import KINDS, Placed, Selection, Table
 
-_KEPT = (EventKind.QUOTE, EventKind.TRADE)
+_QUOTE = EventKind.QUOTE  # looking a member up takes 100 ns
+_KEPT = (_QUOTE, EventKind.TRADE)
 
 
 class LastValues:
@@ -63,6 +65,18 @@ class LastValues:
             self._rows = grown
         np.put(self._rows, slots, placed.batch.ticks.view(OPAQUE), mode="clip")  # in order: the last of a stream stays
 
+    def quote(self, instrument: str) -> Quote | None:
+        """The last quote of one instrument, looked up directly: 1 us from a row, 0.3 from an event."""
+        event, slot = self._events.get((Quote, instrument)), self._streams.get((instrument, _QUOTE), 0)
+        if not 0 < slot < len(self._rows):
+            return event if isinstance(event, Quote) else None
+        row = RECORD.unpack_from(self._rows, slot * RECORD.size)  # type: ignore[arg-type]  # `.data` takes 300 ns
+        id, kind, _, _, sequence, venue_ns, received_ns, bid, bid_size, ask, ask_size = row
+        if not kind or (event is not None and (received_ns, sequence) < _age(event)):
+            return event if isinstance(event, Quote) else None
+        whose = self._ids.by_id[id]
+        return Quote(self._kept.feed, whose, bid, bid_size, ask, ask_size, sequence, venue_ns, received_ns)
+
     def wanted(self, selection: Selection) -> list[Data]:
         """What is kept of what `selection` selects."""
         rows = self._rows[1:]  # the first took what is not kept
@@ -89,6 +103,8 @@ class LastMarks:
 
     def __init__(self) -> None:
         self._marks: dict[tuple[type, str], Mark] = {}
+        self._lost = False
+        self._lost_ns = -1  # when it was last lost
 
     def keep(self, mark: Mark) -> None:
         """Remember `mark`, or forget what it ends."""
@@ -96,10 +112,19 @@ class LastMarks:
             # A new connection begins everything anew, and says again what is stale.
             self._marks = {key: other for key, other in self._marks.items() if not isinstance(other, Stale)}
             self._marks[FeedStatus, ""] = mark
+            self._lost = mark.state is FeedState.LOST
+            if self._lost:
+                self._lost_ns = mark.received_time_ns
         elif isinstance(mark, Stale | InstrumentStatus):
             self._marks[type(mark), mark.instrument.name] = mark
         elif isinstance(mark, Live):
             self._marks.pop((Stale, mark.instrument.name), None)
+
+    def vouch(self, quote: Quote) -> bool:
+        """Whether a kept quote still holds: its feed is not lost, nor was since it came, and it is not stale."""
+        if self._lost or quote.received_time_ns <= self._lost_ns:
+            return False
+        return (Stale, quote.instrument.name) not in self._marks
 
     def wanted(self, selection: Selection) -> list[Mark]:
         """Those that concern who asked for `selection`."""

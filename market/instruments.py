@@ -2,7 +2,7 @@
 
 import math
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from enum import StrEnum
 from fractions import Fraction
 
@@ -15,13 +15,14 @@ Number = Decimal | str | int | float
 _NAME = re.compile(r"[A-Z0-9.]{1,24}-[A-Z0-9.]{1,24}")
 _DIGITS = 30  # beyond, an exponent could make a number of a few characters fill the memory
 _MOST = 1 << 63
+_EXACT = Context(prec=100)  # 19 digits of a count and 60 of an increment multiply to fewer
 MOST_IDS = 1 << 20  # ids index tables: so many entries at most
 
 
 def exact(value: Number) -> Decimal:
     """`value` as it is written; a float by its shortest text. Raises `BadNumber`."""
-    # Users need not check types, and a bool is an int.
-    if isinstance(value, bool) or not isinstance(value, Decimal | str | int | float):  # pyright: ignore[reportUnnecessaryIsInstance]
+    # A bool is an int.
+    if isinstance(value, bool) or not isinstance(value, Decimal | str | int | float):  # pyright: ignore[reportUnnecessaryIsInstance]  # users check no types
         raise BadNumber(value, "is no number: use Decimal, str, int or float")
     if isinstance(value, float) and not math.isfinite(value):
         raise BadNumber(value, "is not finite")
@@ -151,7 +152,16 @@ def _sensible(value: Decimal) -> bool:
 
 
 def _count(what: str, value: Decimal, increment: Decimal) -> int:
-    count = Fraction(value) / Fraction(increment)  # a Decimal quotient would be rounded to 28 digits
+    if increment.adjusted() - 18 < value.adjusted() < increment.adjusted() + 18:
+        # The usual case, in 0.6 us instead of 4: multiplied back it is the same, with digits enough to be exact.
+        count = int(_EXACT.divide(value, increment))
+        if _EXACT.multiply(Decimal(count), increment) == value:
+            return count
+    return _count_in_full(what, value, increment)
+
+
+def _count_in_full(what: str, value: Decimal, increment: Decimal) -> int:
+    count = Fraction(value) / Fraction(increment)  # a Decimal quotient would be rounded
     below = math.floor(count)
     if abs(below) >= _MOST:
         raise BadNumber(value, f"is beyond 64 bits of increments of {increment:f}")

@@ -71,6 +71,10 @@ class Connection(ABC):
     def write(self, data: bytes | memoryview) -> None:
         """Queue bytes, or one message. Look at `paused` first: what a slow peer does not take stays in memory."""
 
+    def write_now(self, data: bytes) -> None:
+        """`write`, as soon as that can be: for what is short and urgent."""
+        self.write(data)
+
     def write_parts(self, parts: Sequence[bytes | memoryview]) -> None:
         """`write` of all of them in a row; parts that are long are not copied where that can be avoided."""
         self.write(b"".join(parts))

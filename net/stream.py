@@ -1,6 +1,7 @@
 """Connections that carry a stream of bytes: TCP, Unix sockets, TLS."""
 
 import asyncio
+import os
 import socket
 from collections.abc import Sequence
 from typing import cast
@@ -35,6 +36,7 @@ class StreamConnection(Connection, asyncio.BufferedProtocol):
         )
         if self.buffers.slot_bytes < 2 * framing.most_bytes:
             raise ValueError(f"slots of {self.buffers.slot_bytes} bytes, for two frames of {framing.most_bytes} each")
+        self._direct = -1  # the socket's descriptor, where it may be written to past the transport
         self._unseen = False  # something was read although reading was paused; it is held, uncut
 
     @property
@@ -47,6 +49,29 @@ class StreamConnection(Connection, asyncio.BufferedProtocol):
         if self._transport is not None and self._error is None and not self._transport.is_closing():
             self._transport.write(data)
 
+    def write_now(self, data: bytes) -> None:
+        """`write`, but the first of a turn goes straight to the kernel, where nothing waits before it.
+
+        uvloop hands on what was written when the callback at work, and everything else that is ready, is done: an
+        order would wait for whatever else its tick sets off. What follows in the same turn goes together.
+        """
+        transport = self._transport
+        if transport is None or self._error is not None or transport.is_closing():
+            return
+        if self._direct >= 0 and not transport.get_write_buffer_size():
+            descriptor, self._direct = self._direct, -1
+            asyncio.get_running_loop().call_soon(self._go_direct, descriptor)
+            try:
+                data = data[os.write(descriptor, data) :]
+            except OSError:  # no room, or broken: the transport finds out which
+                pass
+        if data:
+            transport.write(data)
+
+    def _go_direct(self, descriptor: int) -> None:
+        if not self.gone.done():  # else the number may be another file's
+            self._direct = descriptor
+
     def write_parts(self, parts: Sequence[bytes | memoryview]) -> None:
         """`write` of all of them in a row. uvloop copies none; who holds memory that changes must not write it."""
         if self._transport is not None and self._error is None and not self._transport.is_closing():
@@ -58,6 +83,8 @@ class StreamConnection(Connection, asyncio.BufferedProtocol):
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(HIGH_BYTES, LOW_BYTES)
         no_delay(self._transport)
+        if transport.get_extra_info("sslcontext") is None:  # else what is written is not what is sent
+            self._direct = cast(socket.socket, transport.get_extra_info("socket")).fileno()
         self._open()
 
     def get_buffer(self, sizehint: int) -> memoryview | bytearray:
@@ -115,6 +142,7 @@ class StreamConnection(Connection, asyncio.BufferedProtocol):
         self.set_paused(False)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._direct = -1  # the number may be another file's from here on
         self._lose(PeerLost(f"the connection broke: {exc}") if exc else None)
 
     # --- what a connection is asked to do ----------------------------------------------------------------------

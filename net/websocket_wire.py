@@ -41,7 +41,7 @@ else:
 READ_BYTES = 16 * 1024  # picows doubles its buffer with each read that fills it, up to what the kernel holds: megabytes
 
 # Every connection and violation is the peer's to report. In no tree, so that nobody's settings are touched.
-_quiet = logging.Logger("picows", logging.CRITICAL + 1)  # noqa: LOG001
+_quiet = logging.Logger("picows", logging.CRITICAL + 1)  # noqa: LOG001  # in no tree, on purpose
 
 
 class Reader(WSListener):

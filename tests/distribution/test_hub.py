@@ -30,6 +30,7 @@ from ticktree.market import (
     InstrumentStatus,
     Live,
     Mark,
+    Quote,
     Skipped,
     Stale,
     TradingStatus,
@@ -447,3 +448,59 @@ async def test_one_who_comes_or_goes_leaves_the_selections_of_the_others_as_they
 
 def routes(hub: Hub) -> list[Any]:
     return list(vars(hub)["_feeds"]["sim"].routes.values())
+
+
+# --- the freshest quote ----------------------------------------------------------------------------------------------
+
+
+def at(received_time_ns: int, feed: str = "sim", bid: float = 100.0, ask: float = 101.0) -> Quote:
+    return Quote(feed, BTC, bid, 1.0, ask, 1.0, received_time_ns, 0, received_time_ns)
+
+
+def quoting(*quotes: Quote, columns: bool = False, keep: tuple[str, ...] = ("*/*/quote",)) -> Hub:
+    hub = Hub(IDS, topics(*keep))
+    for each in quotes:
+        hub.publish(batch(*[each] * 40, columns=columns))
+    return hub
+
+
+@pytest.mark.parametrize("columns", [False, True])
+def test_the_freshest_quote_of_all_feeds_is_told(columns: bool) -> None:
+    assert quoting(columns=columns).last_quote("BTC-USDT") is None
+    hub = quoting(at(1), at(5, "b"), at(3, "c"), columns=columns)
+    assert hub.last_quote("BTC-USDT") == at(5, "b")
+    assert hub.last_quote("ETH-USDT") is None
+    hub.publish(batch(at(7)))
+    assert hub.last_quote("BTC-USDT") == at(7)
+
+
+def test_only_quotes_that_the_hub_keeps_are_told() -> None:
+    assert Hub(IDS).last_quote("BTC-USDT") is None
+    assert quoting(at(1), keep=("sim/*/trade", "sim/ETH-USDT/*")).last_quote("BTC-USDT") is None
+    assert quoting(at(1), at(2, "b"), keep=("sim/*/quote",)).last_quote("BTC-USDT") == at(1)
+
+
+def test_the_quote_of_a_lost_feed_is_not_told_nor_that_from_before_it_was_lost() -> None:
+    hub = quoting(at(5, "b"), at(3, "c"))
+    hub.mark(FeedStatus("b", FeedState.LOST, "cut", 6))
+    assert hub.last_quote("BTC-USDT") == at(3, "c")
+    hub.mark(FeedStatus("b", FeedState.LIVE, "data", 8))
+    assert hub.last_quote("BTC-USDT") == at(3, "c")
+    hub.publish(batch(at(7, "b")))
+    assert hub.last_quote("BTC-USDT") == at(7, "b")
+
+
+def test_the_quote_of_a_stale_instrument_is_not_told() -> None:
+    hub = quoting(at(5, "b"), at(3, "c"))
+    hub.mark(Stale("b", BTC, "silent", 6))
+    assert hub.last_quote("BTC-USDT") == at(3, "c")
+    hub.mark(Live("b", BTC, 7))
+    assert hub.last_quote("BTC-USDT") == at(5, "b")
+
+
+def test_a_crossed_or_one_sided_quote_is_told_only_where_there_is_no_whole_one() -> None:
+    for bid, ask in ((101.0, 100.0), (0.0, 100.0), (100.0, 0.0)):
+        hub = quoting(at(5, "b", bid, ask), at(3, "c", bid, ask))
+        assert hub.last_quote("BTC-USDT") == at(5, "b", bid, ask)
+        hub.publish(batch(at(1)))
+        assert hub.last_quote("BTC-USDT") == at(1)

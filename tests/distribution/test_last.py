@@ -113,3 +113,36 @@ def test_marks_are_kept_while_they_hold() -> None:
     assert marks.wanted(Selection("sim", frozenset(topics("sim/ETH-USDT/quote")), (), IDS)) == [live, other]
     assert told(Live("sim", BTC, 0)) == [live, other, halted]
     assert told(lost) == [lost, halted] or told(lost) == [halted, lost]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_last_quote_of_an_instrument_is_looked_up_whatever_it_came_as(seed: int) -> None:
+    random, last = Random(seed), last_values("sim/BTC-*/*", "sim/ETH-*/trade")
+    newest: Quote | None = None
+    assert last.quote("BTC-USDT") is None
+    for number in range(200):
+        events: list[Data] = [trade(float(number))]
+        for _ in range(random.choice((0, 1, 3, 100))):
+            newest = Quote("sim", BTC, 1.0, 1.0, 2.0, random.random(), number, number, number)
+            events += [newest, Quote("sim", ETH, 9.0, 1.0, 10.0, 1.0, number, number, number)]
+        last.keep(Placed(batch(*events, columns=random.random() < 0.5)))
+        assert last.quote("BTC-USDT") == newest
+        assert last.quote("ETH-USDT") is None
+        assert last.quote("XRP-USDT") is None
+
+
+def test_a_quote_holds_while_its_feed_is_not_lost_and_it_is_not_stale() -> None:
+    marks, early = LastMarks(), Quote("sim", BTC, 1.0, 1.0, 2.0, 1.0, 1, 1, 10)
+    late = Quote("sim", BTC, 1.0, 1.0, 2.0, 1.0, 2, 2, 30)
+    assert marks.vouch(early)
+    marks.keep(Stale("sim", ETH, "", 15))
+    assert marks.vouch(early)
+    marks.keep(Stale("sim", BTC, "", 15))
+    assert not marks.vouch(early)
+    marks.keep(Live("sim", BTC, 16))
+    assert marks.vouch(early)
+    marks.keep(FeedStatus("sim", FeedState.LOST, "cut", 20))
+    assert not marks.vouch(early)
+    marks.keep(FeedStatus("sim", FeedState.LIVE, "data", 29))
+    assert not marks.vouch(early)  # nothing newer came yet
+    assert marks.vouch(late)

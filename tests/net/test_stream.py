@@ -448,3 +448,67 @@ async def test_a_lines_peer_over_tcp_may_end_its_half_first() -> None:
     assert isinstance(error, PeerLost)
     assert remote.gone.done()
     await close(connection, server)
+
+
+# --- what is urgent ------------------------------------------------------------------------------------------------
+
+
+def received(sock: socket.socket, count: int) -> bytes:
+    sock.settimeout(DEADLINE_S)
+    return sock.recv(count, socket.MSG_WAITALL)
+
+
+async def test_the_first_urgent_write_of_a_turn_leaves_at_once_and_order_is_kept(prefixed: Ends) -> None:
+    sock, end, connection = await prefixed.raw()
+    assert await end.next() is connection
+    with sock:
+        connection.write_now(b"1")
+        assert sock.recv(10) == b"1"  # this very turn: the loop has done nothing meanwhile
+        connection.write_now(b"2")
+        connection.write(b"3")
+        connection.write_now(b"4")
+        await until(lambda: connection.unsent == 0)
+        assert received(sock, 3) == b"234"
+        connection.write(b"5")
+        connection.write_now(b"6")  # behind what waits
+        await until(lambda: connection.unsent == 0)
+        assert received(sock, 2) == b"56"
+
+
+async def test_what_the_kernel_does_not_take_of_an_urgent_write_follows(prefixed: Ends) -> None:
+    sock, end, connection = await prefixed.raw()
+    assert await end.next() is connection
+    with sock:
+        data = bytes(range(256)) * (1 << 16)  # 16 MiB
+        connection.write_now(data)
+        connection.write_now(b"end")
+        assert connection.unsent > 0
+        came = bytearray()
+        sock.setblocking(False)
+        while not came.endswith(b"end"):
+            came += await asyncio.get_running_loop().sock_recv(sock, 1 << 20)
+        assert bytes(came) == data + b"end"
+
+
+async def test_an_urgent_write_to_a_connection_that_is_gone_goes_nowhere(prefixed: Ends) -> None:
+    sock, end, connection = await prefixed.raw()
+    assert await end.next() is connection
+    sock.close()
+    async with asyncio.timeout(DEADLINE_S):
+        await connection.gone
+    with socket.socket() as other:  # may well have the same descriptor
+        connection.write_now(b"lost")
+        assert connection.unsent == 0
+        assert other.fileno() >= 0
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_urgent_writes_arrive_whatever_carries_them(scheme: str, tmp_path: Path) -> None:
+    far = End()
+    server = lines_server(far, tls=server_tls() if scheme == "tls" else None)
+    url = await server.listen(place(scheme, tmp_path))
+    connection = await open_to(url, End(), tls=client_tls() if scheme == "tls" else None)
+    assert isinstance(await far.next(), Connection)
+    connection.write_now(b"now\n")
+    assert await far.next() == b"now"
+    await close(connection, server)

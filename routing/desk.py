@@ -1,4 +1,4 @@
-"""A strategy's door to its router: it reserves in the portfolio before anything is sent."""
+"""A strategy's door to its router: an order is checked, journalled and counted before anybody else hears of it."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -6,42 +6,110 @@ from typing import Any
 
 import attrs
 
-from ticktree.actors import ActorRef, Delivery
+from ticktree.actors import ActorRef, Clock, Delivery
 from ticktree.market import Instrument, Number, Side
 
-from .orders import Order, OrderHandle
-from .portfolio import Portfolio
-from .router import Submit
+from .errors import BadOrder, Refusal, Refused, UnknownOrder
+from .office import Office
+from .orders import PLAIN_TERMS, Execution, Order, OrderHandle, OrderState, Terms
+from .positions import Position
+from .records import OrderRecord
+from .router import CancelOrder, ReplaceOrder, Submit
 
 
 @attrs.frozen
 class Desk:
-    """Trades for `strategy`; what it sees of the portfolio is that strategy's own."""
+    """Trades for `strategy`; what it sees is that strategy's own. `policy` is its router's, for the journal."""
 
     strategy: str
     router: str
-    portfolio: Portfolio
+    office: Office
     find_router: Callable[[], ActorRef[Any]]
+    policy: str = ""
 
-    def submit(
-        self, owner: ActorRef[Any], side: Side, instrument: Instrument, quantity: Number, limit: Number | None
+    def submit(  # what an order is made of
+        self,
+        clock: Clock,
+        side: Side,
+        instrument: Instrument,
+        quantity: Number,
+        limit: Number | None,
+        terms: Terms = PLAIN_TERMS,
     ) -> OrderHandle:
-        """Have an order worked; its fills go to `owner`. Raises `OffIncrement`, `BadNumber`, `BadOrder`."""
-        order = Order.of(self.portfolio.next_id(), self.strategy, instrument, side, quantity, limit)
-        record = self.portfolio.open(order, self.router, owner)
-        delivery = self.find_router().tell(Submit(record))
-        if delivery is not Delivery.ACCEPTED:
-            self.portfolio.refuse(record, f"the router {self.router} took no order ({delivery.value})")
-        return record.handle
+        """Have an order worked. A refused one is answered at once, with its `refusal`.
+
+        Raises `OffIncrement`, `BadNumber`, `BadOrder` for what could never be an order.
+        """
+        office, now_ns = self.office, clock.now_ns()
+        order = Order.of(office.blotter.next_order_id(), self.strategy, instrument, side, quantity, limit, terms)
+        handle = OrderHandle(order)
+        refusal = office.gate.check_order(order)
+        try:
+            record = office.blotter.open(order, self.router, self.policy, now_ns, office.prices(instrument))
+        except Refused as error:
+            handle.end(Execution(order, OrderState.REJECTED, 0, 0, str(error), refusal=error.refusal))
+            return handle
+        record.decided_ns = now_ns
+        office.handles[order.id] = handle
+        if refusal is None:
+            delivery = self.find_router().tell(Submit(record), 0)
+            if delivery is Delivery.ACCEPTED:
+                return handle
+            refusal = Refusal("router", because=f"the router {self.router} took no order ({delivery.value})")
+        self._refuse(record, refusal, now_ns)
+        return handle
+
+    def _refuse(self, record: OrderRecord, refusal: Refusal, now_ns: int) -> None:
+        self.office.blotter.turn_down(record, refusal, now_ns)
+        handle = self.office.handles.pop(record.order.id)
+        handle.end(record.execution())
+
+    def cancel(self, order_id: str) -> None:
+        """Take an order back; the venue's word about that comes as a report. Raises `UnknownOrder`."""
+        self.find_router().tell_control(CancelOrder(self._open(order_id)))
+
+    def replace(self, order_id: str, quantity: Number | None, limit: Number | None) -> None:
+        """Change an order to this whole quantity and limit; None leaves it as it is.
+
+        Raises `UnknownOrder`, `OffIncrement`, `BadNumber`, `BadOrder`.
+        """
+        record = self._open(order_id)
+        order, instrument = record.order, record.order.instrument
+        size = order.quantity_increments if quantity is None else instrument.size_increments(quantity)
+        at = order.limit_increments if limit is None else instrument.price_increments(limit)
+        if size <= 0 or (at is not None and at <= 0):
+            raise BadOrder(f"{self.strategy}: {order} is changed to a quantity and a limit above 0; or cancel it")
+        self.find_router().tell_control(ReplaceOrder(record, size, at))
+
+    def _open(self, order_id: str) -> OrderRecord:
+        record = self.office.ledger.open_orders.get(order_id)
+        if record is None or record.order.strategy != self.strategy:
+            raise UnknownOrder(f"{self.strategy} has no open order {order_id!r}")
+        return record
 
     def position(self, instrument: Instrument) -> Decimal:
         """What is held."""
-        return self.portfolio.position(self.strategy, instrument)
+        return instrument.size(self.office.ledger.position_of(self.strategy, instrument.name))
+
+    def holding(self, instrument: Instrument) -> Position:
+        """What is held, with average price, profit and fees."""
+        return self.office.ledger.positions.of(self.strategy, instrument.name)
 
     def exposure(self, instrument: Instrument) -> Decimal:
-        """What is held and out, at its worst."""
-        return self.portfolio.exposure(self.strategy, instrument)
+        """The position at its worst: with all open buys filled or all open sells, whichever is further from 0.
+
+        0 only when nothing is held and nothing is out.
+        """
+        ledger, name = self.office.ledger, instrument.name
+        held = ledger.position_of(self.strategy, name)
+        long = held + ledger.open_of(self.strategy, name, Side.BUY)
+        short = held - ledger.open_of(self.strategy, name, Side.SELL)
+        return instrument.size(max(long, short, key=abs))
 
     def working(self, instrument: Instrument) -> tuple[Order, ...]:
-        """Orders that are out."""
-        return self.portfolio.working(self.strategy, instrument)
+        """Orders that are out, oldest first."""
+        return tuple(
+            record.order
+            for record in self.office.ledger.open_orders.values()
+            if record.order.strategy == self.strategy and record.order.instrument.name == instrument.name
+        )

@@ -2,11 +2,24 @@
 
 RoutingError
 ├── BadOrder (ValueError)         yours: an order that could never be sent
+├── BadPolicy (ValueError)        yours: a policy that could never work
+├── BadLimit (ValueError)         yours: a risk limit that means nothing
+├── Refused                       an order or a leg that was not sent; no byte of it left
 ├── UnknownVenue (LookupError)    yours: a policy names a venue that its router does not have
-└── UnknownMessage (TypeError)    yours: a router or venue was told something it does not understand
+├── UnknownOrder (LookupError)    yours: no such order, or it is over
+├── UnknownMessage (TypeError)    yours: a router or venue was told something it does not understand
+├── NotConnected                  a gateway cannot say anything now; no byte left
+└── JournalError
+    ├── JournalFailed             it cannot be written any more
+    ├── JournalCorrupt            it is damaged before its end
+    ├── JournalForeign            it is no journal, or of a version that is not known here
+    ├── JournalOwned              another process has it
+    └── JournalUnsafe (ValueError) its path is a link, or others may write to it
 """
 
 from collections.abc import Iterable
+
+import attrs
 
 
 class RoutingError(Exception):
@@ -17,6 +30,36 @@ class BadOrder(RoutingError, ValueError):
     """An order that could never be sent."""
 
 
+class BadPolicy(RoutingError, ValueError):
+    """A policy that could never work."""
+
+
+class BadLimit(RoutingError, ValueError):
+    """A risk limit that means nothing."""
+
+
+@attrs.frozen
+class Refusal:
+    """Why an order or a leg was not sent. `limit` names what stood against it; its value and the attempt's as text."""
+
+    limit: str
+    allowed: str = ""
+    attempted: str = ""
+    because: str = ""
+
+    def __str__(self) -> str:
+        values = f": {self.attempted}, where {self.allowed} is allowed" if self.attempted else ""
+        return f"{self.limit}{values}{': ' if self.because else ''}{self.because}"
+
+
+class Refused(RoutingError):
+    """An order or a leg that was not sent: no byte of it left."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
+
+
 class UnknownVenue(RoutingError, LookupError):
     """A policy names a venue that its router does not have."""
 
@@ -25,9 +68,53 @@ class UnknownVenue(RoutingError, LookupError):
         self.router, self.venue = router, venue
 
 
+class UnknownOrder(RoutingError, LookupError):
+    """No such order, or it is over."""
+
+
 class UnknownMessage(RoutingError, TypeError):
     """An actor was told something that it does not understand."""
 
     def __init__(self, path: str, message: object) -> None:
         super().__init__(f"{path} was told {message!r}, which it does not understand")
         self.path = path
+
+
+class NotConnected(RoutingError):
+    """A gateway cannot say anything now; no byte left."""
+
+
+class JournalError(RoutingError):
+    """Base of what is wrong with a journal; `path` is its file."""
+
+    def __init__(self, path: object, what: str) -> None:
+        super().__init__(f"{path}: {what}")
+        self.path = path
+
+
+class JournalFailed(JournalError):
+    """It cannot be written any more: nothing new is sent from then on."""
+
+
+class JournalCorrupt(JournalError):
+    """It is damaged before its end, so that facts are missing in the middle; `offset` is where."""
+
+    def __init__(self, path: object, offset: int, what: str) -> None:
+        super().__init__(path, f"damaged at byte {offset:,}: {what}")
+        self.offset = offset
+
+
+class JournalForeign(JournalError):
+    """It is no journal, or of a version that is not known here."""
+
+
+class JournalOwned(JournalError):
+    """Another process has it, `owner` by its own word."""
+
+    def __init__(self, path: object, owner: str) -> None:
+        super().__init__(path, f"{owner} writes to it; two writers would send orders twice. Stop that one first")
+        self.owner = owner
+
+
+class JournalUnsafe(JournalError, ValueError):
+    """Its path is a link, or others may write to it."""

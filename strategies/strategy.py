@@ -29,7 +29,7 @@ from ticktree.market import (
     batch_rows,
     latest_quote,
 )
-from ticktree.routing import Desk, Fill, Order, OrderHandle
+from ticktree.routing import PLAIN_TERMS, Desk, Fill, Order, OrderHandle, OrderUpdate, Terms
 
 from .books import KnownBooks, Resend
 from .errors import ColumnsConflate, NotAtDesk
@@ -42,7 +42,7 @@ COLUMNS = Mailbox(65_536, DropOldest(), batch_rows)
 ROWS_AT_ONCE = 256  # as many events as an actor may handle before others have their turn
 
 
-class Strategy(Actor[Batch | Event | Fill]):
+class Strategy(Actor[Batch | Event | Fill | OrderUpdate]):
     """Override the handlers that matter, plain (the fast path) or `async`; also `on_start` and `on_stop(reason)`.
 
     topics   what it gets: `feed/instrument/kind`, with `*`
@@ -102,6 +102,11 @@ class Strategy(Actor[Batch | Event | Fill]):
         """An order of this strategy was filled, perhaps in part; the position has it already."""
         return None
 
+    def on_report(self, update: OrderUpdate) -> Handled:
+        """An order of this strategy has come on otherwise than by a fill: refused, accepted, over, in doubt; or an
+        execution of it was busted or corrected, and the position has that already."""
+        return None
+
     # Marks: each stands at its place in the stream.
 
     def on_status(self, status: FeedStatus) -> Handled:
@@ -130,16 +135,33 @@ class Strategy(Actor[Batch | Event | Fill]):
 
     # --- orders ------------------------------------------------------------------------------------------------
 
-    def buy(self, instrument: Instrument, quantity: Number, limit: Number | None = None) -> OrderHandle:
-        """Buy, at `limit` or better, or at the market. `await handle.execution()` tells what became of it.
+    def buy(
+        self, instrument: Instrument, quantity: Number, limit: Number | None = None, terms: Terms = PLAIN_TERMS
+    ) -> OrderHandle:
+        """Buy, at `limit` or better, or at the market. `await handle.execution()` tells what became of it by the
+        router's deadline; `await handle.final()` what became of it in the end. One that a limit stands against is
+        answered at once, with its `refusal`.
 
         Raises `OffIncrement` with the nearest valid values, `BadNumber`, `BadOrder`.
         """
-        return self._at_desk().submit(self.ref, Side.BUY, instrument, quantity, limit)
+        return self._at_desk().submit(self.clock, Side.BUY, instrument, quantity, limit, terms)
 
-    def sell(self, instrument: Instrument, quantity: Number, limit: Number | None = None) -> OrderHandle:
+    def sell(
+        self, instrument: Instrument, quantity: Number, limit: Number | None = None, terms: Terms = PLAIN_TERMS
+    ) -> OrderHandle:
         """Sell; otherwise as `buy`."""
-        return self._at_desk().submit(self.ref, Side.SELL, instrument, quantity, limit)
+        return self._at_desk().submit(self.clock, Side.SELL, instrument, quantity, limit, terms)
+
+    def cancel(self, order: Order) -> None:
+        """Take an order back; `on_report` says when the venue has. Raises `UnknownOrder` when it is over."""
+        self._at_desk().cancel(order.id)
+
+    def replace(self, order: Order, quantity: Number | None = None, limit: Number | None = None) -> None:
+        """Change a live order of one leg to this whole quantity and limit; `on_report` says what came of it.
+
+        Raises `UnknownOrder` when it is over, `OffIncrement`, `BadNumber`.
+        """
+        self._at_desk().replace(order.id, quantity, limit)
 
     def position(self, instrument: Instrument) -> Decimal:
         """What this strategy holds, over all its lives; negative when it is short."""
@@ -155,7 +177,7 @@ class Strategy(Actor[Batch | Event | Fill]):
 
     # --- the actor ---------------------------------------------------------------------------------------------
 
-    def on_message(self, message: Batch | Event | Fill) -> Handled:
+    def on_message(self, message: Batch | Event | Fill | OrderUpdate) -> Handled:
         match message:
             case Batch():
                 return self._take(message)
@@ -163,6 +185,8 @@ class Strategy(Actor[Batch | Event | Fill]):
                 return self._single(message)
             case Fill():
                 return self.on_fill(message)
+            case OrderUpdate():
+                return self.on_report(message)
             case FeedStatus():
                 return self.on_status(message)
             case InstrumentStatus():

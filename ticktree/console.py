@@ -3,9 +3,11 @@
 import logging
 import sys
 import time
+from decimal import Decimal
 from typing import TYPE_CHECKING, TextIO
 
 from ticktree.market import plain
+from ticktree.routing.latency import LatencySummary, Stage
 
 if TYPE_CHECKING:
     from .app import ExitReport
@@ -37,9 +39,9 @@ def log_to_stdout(tracebacks: bool = True, stream: TextIO | None = None) -> None
 
 
 def summary(report: "ExitReport") -> str:
-    """How a run ended: the order of the stop, where every tick and byte went, what is held."""
-    parts = (_ending(report), _mailboxes(report), _feeds(report), _held(report))
-    return "\n\n".join("\n".join(part) for part in parts)
+    """How a run ended: the order of the stop, where every tick and byte went, how long venues took, what is held."""
+    parts = (_ending(report), _mailboxes(report), _feeds(report), _venues(report), _held(report))
+    return "\n\n".join("\n".join(part) for part in parts if part)
 
 
 def _ending(report: "ExitReport") -> list[str]:
@@ -75,6 +77,53 @@ def _feeds(report: "ExitReport") -> list[str]:
     return lines
 
 
+STAGES = (Stage.DECISION_TO_JOURNAL, Stage.JOURNAL_TO_WIRE, Stage.WIRE_TO_ACK, Stage.ACK_TO_FILL)
+
+
+def _venues(report: "ExitReport") -> list[str]:
+    """A line for each venue that answered an order: how long each stage took, p50 / p99 / max."""
+    heads = "".join(f"{stage:>23}" for stage in STAGES)
+    lines = [f"{'orders: p50/p99/max':<22}{'sent':>6}{heads}"]
+    for venue, stages in report.latencies.items():
+        sent = stages[Stage.WIRE_TO_ACK].count
+        took = "".join(f"{_took(stages[stage]):>23}" for stage in STAGES)
+        lines += [f"  {venue:<20}{sent:>6,}{took}"] if sent else []
+    return lines if len(lines) > 1 else []
+
+
+def _took(summary: LatencySummary) -> str:
+    """In the unit of the longest: 12.1/40.2/41.0 us."""
+    if not summary.count:
+        return "-"
+    unit, name = next(((unit, name) for unit, name in UNITS if summary.max_ns >= unit), UNITS[-1])
+    return "/".join(f"{ns / unit:.1f}" for ns in (summary.p50_ns, summary.p99_ns, summary.max_ns)) + f" {name}"
+
+
+UNITS = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us"))
+
+
 def _held(report: "ExitReport") -> list[str]:
-    held = [f"  {strategy} holds {plain(size)} {name}" for (strategy, name), size in report.positions.items()]
-    return [f"fills: {report.fills}", *(held or ["  nothing is held"])]
+    orders = report.orders
+    lines = [f"fills: {orders.fills:,}{_if(orders.overfilled_beyond, 'orders filled beyond what was granted')}"]
+    held = [holding for holding in report.portfolio.holdings if holding.fills]
+    for holding in held:
+        unrealised = "" if holding.unrealised is None else f", unrealised {_money(holding.unrealised)}"
+        fees = "".join(f", fees {plain(fee)} {currency}" for currency, fee in holding.fees.items() if fee)
+        lines.append(
+            f"  {holding.strategy} holds {plain(holding.quantity)} {holding.instrument}: realised "
+            f"{_money(holding.realised)}{unrealised} {holding.currency}{fees}"
+        )
+    if not held:
+        lines.append("  nothing is held")
+    if orders.open:
+        lines.append(f"orders still open: {orders.open:,}{_if(orders.unknown_legs, 'legs of them in doubt (unknown)')}")
+    lines += [f"quarantined, until it is resolved: {name}" for name in orders.quarantined]
+    return [*lines, f"trading was halted: {orders.halted}"] if orders.halted else lines
+
+
+def _if(count: int, what: str) -> str:
+    return f", {what}: {count:,}" if count else ""
+
+
+def _money(value: Decimal) -> str:
+    return f"{value:.4f}"

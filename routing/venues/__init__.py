@@ -1,1 +1,1 @@
-"""Where orders are executed: one module for each venue."""
+"""Where orders are executed: one package for each kind of venue."""

@@ -89,7 +89,7 @@ async def test_a_restarted_strategy_has_its_position_before_its_first_event() ->
     async with running(Fragile) as (system, assembly):
         assert await seen(lives) == 0
         assert await seen(lives) == Decimal("0.01")
-        assert assembly.portfolio.fills == 1
+        assert assembly.office.ledger.fills == 1
         assert {node.path for node in system.snapshot().actors() if node.restarts} == {"strategies/fragile"}
 
 

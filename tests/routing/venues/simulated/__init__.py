@@ -1,0 +1,1 @@
+"""The venue that is not there."""

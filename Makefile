@@ -15,7 +15,7 @@ READY := $(VENV)/.ready-$(HERE)
 CHECKED := ticktree tests $(wildcard examples benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all cover lint format bench soak lock clean
+.PHONY: help setup demo test test-all cover lint format bench soak mutants lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,9 @@ bench: $(READY) ## the benchmarks, or one: NAME=...
 
 soak: $(READY) ## campaigns of full size; they write soak.json
 	@$(BIN)/python -m pytest -m soak $(ARGS)
+
+mutants: $(READY) ## one defect at a time in routing/, and whether the tests notice (NAME=...)
+	@$(BIN)/python -m tests.mutants $(NAME)
 
 # "PYTHONS" may name the interpreters; else every supported Python found on PATH or in pyenv's folder.
 test-all: ## the tests on every supported Python found here (PYTHONS="python3.12 /path/to/python3.13")

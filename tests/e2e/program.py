@@ -45,10 +45,23 @@ class Program:
 
     def interrupt(self) -> None:
         """Ctrl-C."""
-        self._process.send_signal(signal.SIGINT)
+        self.tell(signal.SIGINT)
+
+    def terminate(self) -> None:
+        """What a service manager says."""
+        self.tell(signal.SIGTERM)
+
+    def tell(self, what: signal.Signals) -> None:
+        """Any signal."""
+        self._process.send_signal(what)
+
+    def kill(self) -> None:
+        """It ends where it stands."""
+        self._process.kill()
 
     def end(self) -> tuple[int, str]:
         """The exit code, and all it printed."""
         assert self._process.stdout
-        self.lines += [line.rstrip() for line in self._process.stdout]
+        for line in self._process.stdout:
+            self.lines.append(line.rstrip())
         return self._process.wait(), "\n".join(self.lines)

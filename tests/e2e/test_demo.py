@@ -10,9 +10,8 @@ from .program import Program
 def test_demo_trades_loses_its_feed_mends_itself_and_ends() -> None:
     with Program("-m", "ticktree", "demo", "--for", "3") as program:
         for text in (
-            "started, in this order: venues/paper, routers/default, hub, strategies/momentum",
+            "started, in this order: journal, venues/paper, routers/default, portfolio, controls, hub, strategies/mom",
             "first quote: ",
-            "routing   default: order ",
             "routing   default: fill ",
             "now feeds/simulated is told a message that no feed understands",
             "feeds/simulated failed in life 1",
@@ -24,10 +23,11 @@ def test_demo_trades_loses_its_feed_mends_itself_and_ends() -> None:
             program.until(text)
         code, printed = program.end()
     assert code == 0, printed
+    assert re.search(r"\n  paper +\d+( +[\d.]+/[\d.]+/[\d.]+ (us|ms|s)){4}\n", printed), printed
     assert "restarts in the whole tree: feeds/simulated 1\n" in printed
     assert "Traceback" not in printed
     rows = [list(map(int, re.findall(r"(?<= )[\d]+(?= |$)", line.replace(",", "")))) for line in mailbox_rows(printed)]
-    assert len(rows) == 7
+    assert len(rows) == 10
     assert all(received == sum(rest) for received, *rest in rows)
 
 

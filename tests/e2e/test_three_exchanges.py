@@ -75,7 +75,7 @@ class Run:
         for name, exchange in self.exchanges.items():
             right = {symbol: floats(texts) for symbol, texts in exchange.books().items()}
             feed = self.feeds[name]
-            await feed.sink.until(lambda feed=feed, right=right: feed.books() == right)  # type: ignore[misc]
+            await feed.sink.until(lambda: feed.books() == right)  # noqa: B023  # waited for at once
 
     async def end(self) -> None:
         """Stop the first process, and read what became of everything there."""
@@ -111,9 +111,9 @@ async def running(cuts: Cuts = Cuts()) -> AsyncGenerator[Run]:  # noqa: B008  # 
         specs = tuple(ChildSpec(name, _make(feed, found[1]), BOX) for name, feed in feeds.items())
         async with System(Supervisor(specs, intensity=3)):
             for name, exchange in exchanges.items():
-                await feeds[name].sink.until(lambda name=name: feeds[name].account.live)  # type: ignore[misc]
+                await feeds[name].sink.until(lambda: feeds[name].account.live)  # noqa: B023  # waited for at once
                 async with asyncio.timeout(DEADLINE_S):
-                    await exchange.until(lambda exchange=exchange: not exchange.waiting)  # type: ignore[misc]
+                    await exchange.until(lambda: not exchange.waiting)  # noqa: B023  # waited for at once
             yield Run(exchanges, feeds, upstream)
         for feed in feeds.values():
             assert feed.account.bytes_in == feed.account.decoded + feed.account.skipped

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import uvloop
 
-from . import book, fanout, handoff, latency, mailbox, record, relay, spawn, supervise, tcp, websocket
+from . import book, fanout, handoff, journal, latency, mailbox, orders, record, relay, spawn, supervise, tcp, websocket
 from .limits import Missing
 from .measure import ROUNDS_LEAST, Figure, Plan, pin_to_one_cpu, say, table, with_extra
 
@@ -33,6 +33,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "book": book.figures,
     "relay": relay.figures,
     "record": record.figures,
+    "journal": journal.figures,
+    "tick_to_order": orders.tick_to_order,
+    "route": orders.route,
 }
 
 

@@ -28,6 +28,9 @@ FIGURES = {
     "book": {"apply", "apply_read"},
     "relay": {"to_1", "to_10", "to_100", "overload", "slow_p50", "slow_p99"},
     "record": {"ticks_live", "ticks_disk", "messages_live", "messages_disk"},
+    "tick_to_order": {"p50", "p99"},
+    "route": {"one", "pipelined"},
+    "journal": {"append_os", "append_fsync", "append_fsync_32", "recovery"},
 }
 PLAIN = Unit("things", lambda cost: cost)
 

@@ -109,10 +109,7 @@ class Trader(Strategy):
 
 
 class Resting(Trader):
-    """Its orders rest, far away from the market, until somebody else takes them back."""
-
-    def _take_back(self, handle: OrderHandle) -> None:
-        pass
+    """Its orders rest, far away from the market."""
 
     def order(self, quote: Quote) -> OrderHandle:
         btc = quote.instrument
@@ -121,8 +118,10 @@ class Resting(Trader):
 
     def on_report(self, update: OrderUpdate) -> None:
         super().on_report(update)
+        if not update.leg_id and update.state is OrderState.REJECTED:  # the venues were not ready yet
+            self._count += 1
         resting = sum(one.state is OrderState.LIVE for one in self.updates)
-        print(f"{resting} legs rest", flush=True)
+        print(f"{resting} legs rest; {update.venue} {update.state} {update.reason}", flush=True)
 
     def _take_back(self, handle: OrderHandle) -> None:
         pass

@@ -38,10 +38,10 @@ _RANDOM_DIGITS = 3  # two processes that begin new journals in the same millisec
 
 
 class Blotter:
-    """The journal and the ledger, as one. `begin` first; `instruments` finds the process' own definitions by name."""
+    """The journal and the ledger, as one; `begin` first. Without a journal facts count, and nothing keeps them."""
 
     def __init__(self, journal: Journal | Nowhere | None = None, random: Random | None = None) -> None:
-        self.journal = Nowhere() if journal is None else journal
+        self.journal = Nowhere(keeps=False) if journal is None else journal
         self.ledger = Ledger()
         self._random = random or SystemRandom()
         self.begun = False

@@ -40,7 +40,7 @@ from .orders import TERMINAL, Fill, Leg, Order, OrderState, Purpose, Ticket
 from .positions import Positions
 from .records import LegRecord, OrderRecord
 from .reports import Report, ReportKind, VenueExecution
-from .words import count, keep_terms, turn
+from .words import count, keep_terms, says_nothing_new, turn
 
 SIDES = (Side.BUY, Side.SELL)
 CLOSED_KEPT = 16_384  # orders kept whole after their end; of older ones only whose they were
@@ -171,6 +171,8 @@ class Ledger:
             return report.kind is not ReportKind.NOT_FOUND
         if report.sequence and report.sequence <= record.sequence and record.terminal:
             return False
+        if report.kind is ReportKind.STATUS and says_nothing_new(record, report):
+            return False
         return report.kind is not ReportKind.FILL or report.cumulative_increments != record.cumulative_increments
 
     # --- facts -----------------------------------------------------------------------------------------------------
@@ -233,9 +235,7 @@ class Ledger:
             case Doubted():
                 leg.state, leg.reason = OrderState.UNKNOWN, fact.reason
             case NotSent() | NeverArrived():
-                if (
-                    leg.booked_increments or leg.cumulative_increments
-                ):  # it did arrive: the venue's word against its own
+                if leg.booked_increments or leg.cumulative_increments:  # it did arrive: word stands against word
                     leg.contradicted = True
                 else:
                     leg.state, leg.reason = OrderState.REJECTED, fact.reason

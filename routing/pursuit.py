@@ -43,7 +43,7 @@ class Patience:
     ack_s: float = 1.0
     again_s: float = 0.5
     resets_after: int = 4
-    explains_after: int = 20
+    explains_after: int = 10
     live_s: float = 30.0
     look_s: float = 0.1
 

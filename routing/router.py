@@ -24,7 +24,7 @@ from .policies import Policy
 from .records import LegRecord, OrderRecord
 from .reports import Report, VenueQuote
 from .risk import SelfTrade
-from .sends import LegRequest
+from .sends import CANCELED, LegRequest
 
 log = logging.getLogger("ticktree.routing")
 
@@ -176,7 +176,7 @@ class Router(Actor[RouterMessage]):
         return [record for record in self._ledger.open_orders.values() if self.office.home(record.router) == self.name]
 
     def _submit(self, record: OrderRecord) -> None:
-        if record.ended:  # it waited while the router's former life failed, and its caller was told that it is over
+        if record.ended:  # it was canceled, or the router's former life failed, while it waited: its caller knows
             return
         if self._draining and not record.order.reduce_only:
             self.refuse(record, Refusal("drain", because=self._draining))
@@ -227,6 +227,8 @@ class Router(Actor[RouterMessage]):
         scope = self._scopes.get(record.order.id)
         if scope is not None:
             scope.cancel()
+        elif not record.legs and not record.ended:  # it still waits in the mailbox, which a cancel passes by
+            self.refuse(record, Refusal(CANCELED))
         else:
             for leg in record.legs.values():
                 self.cancel(leg)
@@ -234,7 +236,7 @@ class Router(Actor[RouterMessage]):
     def _replace(self, message: ReplaceOrder) -> None:
         record = message.record
         legs = list(record.legs.values())
-        refusal = None
+        refusal: Refusal | None
         if len(legs) != 1 or legs[0].state is not OrderState.LIVE:
             state = str(legs[0].state) if len(legs) == 1 else f"of {len(legs)} legs"
             refusal = Refusal(
@@ -250,8 +252,8 @@ class Router(Actor[RouterMessage]):
             update = OrderUpdate(order.id, "", "", record.state, record.filled_increments, now_ns, str(refusal))
             self._tell(record, update)
             return
-        replace = ReplaceLeg(legs[0], message.quantity_increments, message.limit_increments)
-        self._venue(legs[0].leg.venue).tell_control(replace)
+        wanted = ReplaceLeg(legs[0], message.quantity_increments, message.limit_increments)
+        self._venue(legs[0].leg.venue).tell_control(wanted)
 
     # --- what scopes want (legs.Sends) -----------------------------------------------------------------------------
 

@@ -20,6 +20,16 @@ def _working(record: LegRecord) -> OrderState:
     return OrderState.REPLACE_SENT if record.pending is not None else OrderState.LIVE
 
 
+def says_nothing_new(record: LegRecord, status: Report) -> bool:
+    """Whether the answer to a query is that everything is as we know it. Live orders are asked about for ever, and
+    only what is news is written down."""
+    known = record.quantity_increments, record.limit_increments, record.cumulative_increments
+    said = status.quantity_increments, status.limit_increments, status.cumulative_increments
+    if status.state is None or status.state in TERMINAL or record.contradicted:
+        return False
+    return known == said and record.state is _working(record) and status.reason in ("", record.reason)
+
+
 def count(record: LegRecord, report: Report) -> str:
     """Take in what the venue counts. It may fall by a bust or correction only, or by the answer to a query."""
     if report.kind in _SAY_NO_COUNT:

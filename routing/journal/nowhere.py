@@ -9,19 +9,16 @@ from .reading import Recovery
 
 
 class Nowhere:
-    """What `Journal` is to others, without a file. `facts` is all that was appended."""
+    """What `Journal` is to others, without a file. `facts` is all that was appended, unless none is to be kept."""
 
     path: None = None
     failed: JournalFailed | None = None
     size_bytes = 0
 
-    def __init__(self) -> None:
+    def __init__(self, keeps: bool = True) -> None:
         self.facts = list[AnyFact]()
-
-    @property
-    def records(self) -> int:
-        """How many facts it holds."""
-        return len(self.facts)
+        self.records = 0  # how many were appended
+        self._keeps = keeps
 
     def open(self, apply: Callable[[AnyFact], object]) -> Recovery:
         """What another life of the same process appended is applied."""
@@ -30,8 +27,10 @@ class Nowhere:
         return Recovery(len(self.facts), 0, is_new=not self.facts)
 
     def append(self, fact: AnyFact) -> None:
-        """Keep `fact`."""
-        self.facts.append(fact)
+        """Keep `fact`, if any is kept."""
+        self.records += 1
+        if self._keeps:
+            self.facts.append(fact)
 
     def committed(self) -> "asyncio.Future[None] | None":
         """None: nothing more is promised."""

@@ -82,6 +82,17 @@ async def test_who_gives_up_waiting_loses_nothing(t: Trading) -> None:
 
 
 @trading()
+async def test_a_cancel_in_the_same_handler_as_its_order_takes_that_back_before_it_leaves(t: Trading) -> None:
+    handle = t.order()
+    t.desk().cancel(handle.order.id)  # control messages pass the order by
+    final = await handle.final()
+    assert str(final.refusal) == "canceled"
+    await t.rest()
+    assert t.a.asked("submit") == []
+    assert t.ledger.open(BTC.name, Side.BUY) == 0
+
+
+@trading()
 async def test_a_fill_after_the_end_is_told_as_late(t: Trading) -> None:
     leg = await t.live()
     t.a.end(leg)

@@ -309,6 +309,20 @@ async def test_a_correction_of_an_order_that_is_long_forgotten_reaches_its_strat
 
 
 @trading()
+async def test_that_a_live_order_is_as_we_know_it_is_heard_and_not_written_down(t: Trading) -> None:
+    leg = await t.live()
+    t.a.fill(leg, 4)
+    written = len(t.facts(Reported))
+    terms = {"quantity_increments": 10, "limit_increments": 10_000}
+    for _ in range(5):
+        t.a.status(leg, OrderState.LIVE, 4, **terms)
+    assert len(t.facts(Reported)) == written
+    t.a.status(leg, OrderState.LIVE, 6, **terms)  # which is news: two more were filled
+    assert len(t.facts(Reported)) == written + 1
+    assert t.a.asked("fills") == [leg.leg.id]
+
+
+@trading()
 async def test_words_that_contradict_each_other_are_logged_and_asked_about(
     t: Trading, caplog: pytest.LogCaptureFixture
 ) -> None:

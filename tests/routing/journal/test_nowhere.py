@@ -25,6 +25,13 @@ def test_another_life_in_the_same_process_finds_it() -> None:
     assert (found, recovery.records, recovery.is_new) == (story(1), 5, False)
 
 
+def test_it_keeps_nothing_where_nothing_is_to_be_kept() -> None:
+    journal = Nowhere(keeps=False)
+    for fact in story(2):
+        journal.append(fact)
+    assert (journal.facts, journal.records) == ([], 9)
+
+
 def test_it_offers_all_that_a_journal_offers() -> None:
     inner = {"broke", "tell", "failure", "forked", "durability"}
     offered = {name for name in (*dir(Journal), "path", "failed", "records", "size_bytes") if not name.startswith("_")}

@@ -324,7 +324,7 @@ def test_what_is_not_goes_on_in_order_when_it_is_or_with_the_error_that_it_never
         journal.slow = True
         order = list[int]()
         for place in range(3):
-            then: Callable[[BaseException | None], None] = lambda _, place=place: order.append(place)  # type: ignore[misc]  # noqa: E731
+            then: Callable[[BaseException | None], None] = lambda _, place=place: order.append(place)  # type: ignore[misc]  # noqa: E731  # a lambda of the loop's value
             blotter.when_durable(then)
         lost = noted(blotter)
         assert order == []

@@ -142,7 +142,7 @@ async def test_no_more_is_taken_back_than_a_leg_was_filled_for(model: Model) -> 
     final = await model.final()
     assert (final.filled_increments, [leg.booked_increments for leg in model.legs]) == (4, [6, 1, 1])
     with pytest.raises(BadPolicy, match=r"legs\.unwind"):
-        model.scope._root.send("a", 1, purpose=Purpose.UNWIND)  # pyright: ignore[reportPrivateUsage]
+        model.scope._root.send("a", 1, purpose=Purpose.UNWIND)  # pyright: ignore[reportPrivateUsage]  # only it says UNWIND so
 
 
 @scripted

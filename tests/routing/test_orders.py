@@ -108,7 +108,7 @@ def test_a_time_in_force_is_one_of_four() -> None:
 
 def test_an_order_is_in_an_instrument() -> None:
     with pytest.raises(BadOrder, match=r"an order is in an Instrument, as in .*; not 'BTC-USDT'"):
-        Order.of("e-1", "s", "BTC-USDT", Side.BUY, "0.01", "100")  # type: ignore[arg-type]
+        Order.of("e-1", "s", "BTC-USDT", Side.BUY, "0.01", "100")  # type: ignore[arg-type]  # wrong on purpose
 
 
 # --- fills and executions ------------------------------------------------------------------------------------------

@@ -445,7 +445,7 @@ async def test_whatever_is_lost_the_books_are_right_in_the_end(seed: int) -> Non
 async def test_columns_are_left_as_they_are_and_the_book_is_told_anew() -> None:
     class Columns(Follower):
         def on_batch(self, batch: Batch) -> None:
-            self.told.append([(event.sequence, event.snapshot) for event in batch.events])  # type: ignore[union-attr]
+            self.told.append([(event.sequence, event.snapshot) for event in batch.events])  # type: ignore[union-attr]  # it stands
 
     async with following(10, Columns) as (told, hub, port, ref):
         publish(hub, port, 1, columns=True)

@@ -224,7 +224,7 @@ def scripted(test: Callable[Concatenate[Model, P], Coroutine[Any, Any, None]]) -
 
     run.__name__, run.__doc__, run.__module__ = test.__name__, test.__doc__, test.__module__
     signature = inspect.signature(test)
-    run.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])  # type: ignore[attr-defined]
+    run.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])  # type: ignore[attr-defined]  # what pytest reads
     return run
 
 

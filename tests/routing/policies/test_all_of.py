@@ -27,7 +27,7 @@ HEDGED = (Share("a"), Share("b", opposite=True))
         (lambda: Share("a", weight=0), "weight is a number above 0"),
         (lambda: Share("a", weight="many"), "weight is a number above 0"),
         (lambda: Share(Timeout("a", 1), opposite=True), "names a venue, and no policy"),
-        (lambda: AllOf(("a",), 1, "unwind"), "compensation is Hold"),  # type: ignore[arg-type]
+        (lambda: AllOf(("a",), 1, "unwind"), "compensation is Hold"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: Unwind(0), "within_s is a number"),
         (lambda: Retry(1, attempts=0), "attempts is a whole number from 1 on"),
         (lambda: AllOf((AnyOf((AllOf(HEDGED, 1),), 1), "c"), 1, Unwind(1)), "no nested policy has opposite shares"),

@@ -17,7 +17,7 @@ from .model import MS, NOT_READY, Model, an_order, scripted
         (lambda: AnyOf((), 1), "names one venue or more"),
         (lambda: AnyOf("binance", 1), "written in brackets"),
         (lambda: AnyOf(("a", "a"), 1), "names 'a' twice"),
-        (lambda: AnyOf(("a", 5), 1), "written by its name"),  # type: ignore[arg-type]
+        (lambda: AnyOf(("a", 5), 1), "written by its name"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: AnyOf(("a",), 0), "deadline_s is a number"),
         (lambda: AnyOf(("a",), 1, each_s=-1), "each_s is a number"),
         (lambda: AnyOf(("a",), 1, each_s=0.1, racing=True), "racing has the deadline alone"),

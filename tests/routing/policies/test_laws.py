@@ -200,7 +200,7 @@ def test_the_caller_is_answered_at_the_deadline_with_what_is_known_then(policy: 
             Model.answer(chaos, record, execution)
             known.append((record.filled_increments, record.unknown_increments))
 
-        chaos.answer = note  # type: ignore[method-assign]
+        chaos.answer = note  # type: ignore[method-assign]  # in its place, for this test
         await worked(chaos, policy, order, None)
         if chaos.answers:
             ((at_ns, execution),) = chaos.answers
@@ -281,7 +281,7 @@ def test_the_model_notices_an_over_fill() -> None:
     async def run(model: Model) -> None:
         model.start(Timeout("a", 1))
         with pytest.raises(AssertionError, match="over-fill"):
-            model.send(model.record, LegRequest("b", Purpose.WORK, Side.BUY, 1, None, "ioc", 9, 1))  # type: ignore[arg-type]
+            model.send(model.record, LegRequest("b", Purpose.WORK, Side.BUY, 1, None, "ioc", 9, 1))  # type: ignore[arg-type]  # wrong on purpose
         model.fill(model.legs[0])
 
     run()

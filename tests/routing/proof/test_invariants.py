@@ -142,7 +142,7 @@ def test_invariant_02_a_journal_that_lost_its_end_begins_another_epoch() -> None
         del rig.journal.facts[2:]
         rig.checks.partial = True
         rig.crash()
-        rig.checks.known.__init__()  # type: ignore[misc]
+        rig.checks.known.__init__()  # type: ignore[misc]  # begun anew
         rig.pass_time(0.5)
         assert all(leg_id not in rig.ledger.legs for leg_id, _ in sent(rig))
         assert not sent(rig)[0][0].startswith(rig.office.blotter.next_order_id())
@@ -198,7 +198,7 @@ def test_invariant_04_without_the_former_sessions_end_not_found_is_never_final()
         rig.link.drop = 1.0
         placed(rig)
         rig.link.drop = 0.0
-        rig.gateways["a"]._random.random = lambda: 0.99  # type: ignore[method-assign]
+        rig.gateways["a"]._random.random = lambda: 0.99  # type: ignore[method-assign]  # in its place, for this test
         rig.link.vague = True
         rig.act(rig.gateways["a"].break_off)
         rig.pass_time(3.0)

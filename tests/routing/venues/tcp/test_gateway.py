@@ -167,7 +167,7 @@ class Scripted(End):
         super().__init__()
         self.after, self.logins, self.heard = after, list[session.Login](), list[bytes]()
 
-    def on_frames(self, connection, frames, more) -> None:  # type: ignore[no-untyped-def]
+    def on_frames(self, connection, frames, more) -> None:  # type: ignore[no-untyped-def]  # as the gateway's own
         for frame in frames:
             if session.number_of(frame):
                 self.heard.append(bytes(frame))
@@ -277,7 +277,7 @@ async def test_an_error_of_whoever_hears_is_not_lost_and_its_report_comes_again(
     class Failing(Hearer):
         fails = 1
 
-        def on_report(self, report) -> None:  # type: ignore[no-untyped-def]
+        def on_report(self, report) -> None:  # type: ignore[no-untyped-def]  # as the gateway's own
             if self.fails:
                 self.fails -= 1
                 raise OSError("the disk is full")

@@ -170,7 +170,7 @@ async def test_a_client_that_does_not_read_is_cut_and_its_memory_is_bounded(monk
             if desk.mouth is None:
                 break
             desk.report(report)
-            most = max(most, next(iter(server._guests)).connection.unsent)  # type: ignore[union-attr]
+            most = max(most, next(iter(server._guests)).connection.unsent)  # type: ignore[union-attr]  # it stands
         assert desk.mouth is None
         assert most <= 101_000
         assert desk.session.said.kept_bytes <= session.MOST_KEPT_BYTES
@@ -279,7 +279,7 @@ class Deaf:
             def on_frames(connection: Any, frames: Any, more: bool) -> None:
                 hears(connection, [frame for frame in frames if not session.number_of(frame)], more)
 
-            made.on_frames = on_frames  # type: ignore[method-assign]
+            made.on_frames = on_frames  # type: ignore[method-assign]  # in its place, for this test
         return StreamConnection(made, session.FRAMING)
 
 

@@ -44,6 +44,14 @@ from .mailbox import (
     Rows as Rows,
 )
 from .messages import Down as Down, Request as Request, Timer as Timer
+from .plugins import (
+    AmbiguousPlugin as AmbiguousPlugin,
+    BrokenPlugin as BrokenPlugin,
+    NotAPlugin as NotAPlugin,
+    PluginError as PluginError,
+    Plugins as Plugins,
+    UnknownPlugin as UnknownPlugin,
+)
 from .policies import Backoff as Backoff, NoDelay as NoDelay
 from .reason import (
     KILLED as KILLED,

@@ -27,6 +27,7 @@ class Dumper:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._delay_s, self._due_ns, self._exits = 0.0, 0, False  # due 0: never
+        self._nudge: signal.Signals | None = None
 
     def set(self, delay_s: float, exits: bool = False) -> None:
         """Dump in `delay_s` seconds from now, not when it was due; with `exits` end the process, too (code 1)."""
@@ -38,6 +39,12 @@ class Dumper:
             elif not before or self._due_ns < before:
                 self._changed.notify()
         faulthandler.dump_traceback_later(delay_s + max(delay_s * GRACE, GRACE_S), exit=exits, **self._to())
+
+    def nudge_with(self, number: signal.Signals | None) -> None:
+        """Send this, whose handler does nothing, to the main thread after a dump. Once this returns, nothing else is
+        sent: with its handler gone, the signal would end the process."""
+        with self._changed:
+            self._nudge = number
 
     def cancel(self) -> None:
         """Dump nothing any more. Harmless when nothing is due."""
@@ -78,6 +85,10 @@ class Dumper:
             pass
         if self._exits:
             os._exit(1)
+        # A signal that comes between the interpreter's last look and a call that blocks in C is served only when that
+        # call is interrupted: so it is, once.
+        if self._nudge is not None and (main := threading.main_thread().ident) is not None:
+            signal.pthread_kill(main, self._nudge)
 
     def _to(self) -> dict[str, Any]:
         file = self._file or sys.__stderr__

@@ -2,6 +2,7 @@
 
 ActorsError
 ├── SpecError (ValueError)        a specification that cannot work; refused before anything starts
+├── PluginError (ValueError)      yours: a name that no class can be had for (plugins.py has its four kinds)
 ├── Misuse (RuntimeError)         yours: the call was wrong, nothing happened
 │   ├── Closed                    the place no longer takes messages
 │   ├── MailboxFull               the receiver's overflow policy is `Fail` and there is no room

@@ -25,6 +25,7 @@ def written(made: Any) -> str:
     return f"{code.co_filename}:{code.co_firstlineno}"
 
 
+@functools.lru_cache(1_024)
 def _line_of_class(made: type, file: str) -> int | None:
     """CPython 3.13 knows; before, it is the last line above the first method that begins a class of this name."""
     known: int | None = vars(made).get("__firstlineno__")

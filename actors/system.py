@@ -260,7 +260,8 @@ class System:
     # --- signals -----------------------------------------------------------------------------------------------
 
     def handle_signals(self) -> None:
-        """SIGINT and SIGTERM stop the system, the second one cuts its draining short; SIGUSR1 prints the tree.
+        """SIGINT and SIGTERM stop the system, the second one cuts its draining short; SIGUSR1 prints the tree. SIGUSR2
+        is the watchdog's own, unless it has a handler.
 
         When the stop outlasts its budget by a second, the process ends itself.
         """
@@ -270,12 +271,18 @@ class System:
             signal.signal(number, self._limit_stop)  # runs at once, also where a handler blocks the loop
             signal.siginterrupt(number, False)
         loop.add_signal_handler(signal.SIGUSR1, self._print_tree)
+        if signal.getsignal(signal.SIGUSR2) is signal.SIG_DFL:
+            signal.signal(signal.SIGUSR2, _nothing)
+            self.watchdog.nudge_with(signal.SIGUSR2)
 
     def ignore_signals(self) -> None:
         """Undo `handle_signals`."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
             loop.remove_signal_handler(number)
+        if signal.getsignal(signal.SIGUSR2) is _nothing:
+            self.watchdog.nudge_with(None)
+            signal.signal(signal.SIGUSR2, signal.SIG_DFL)
 
     def _print_tree(self) -> None:
         sys.stderr.write(f"{self.snapshot()}\n")
@@ -288,6 +295,10 @@ class System:
 
     def _limit_stop(self, *_: object) -> None:
         self.watchdog.exit_at(self.clock.monotonic_ns() + round((self.budget_s + 1) * NS))
+
+
+def _nothing(*_: object) -> None:
+    """Its coming is all that a nudge is for."""
 
 
 def _cells(supervisor: SupervisorCell) -> list[ActorCell]:

@@ -6,6 +6,7 @@ says `in [strategies/momentum]`.
 """
 
 import logging
+import signal
 import types
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TextIO, TypeVar, cast
@@ -60,6 +61,10 @@ class Watchdog:
         if self._armed_ns is not None:
             self._armed_ns = None
             self._dumper.cancel()
+
+    def nudge_with(self, number: signal.Signals | None) -> None:
+        """Interrupt the call that blocks the loop once it has been dumped, with a signal whose handler does nothing."""
+        self._dumper.nudge_with(number)
 
     def exit_at(self, due_ns: int) -> None:
         """From now on end the process (exit code 1, all stacks dumped) if it still runs then. The first call counts."""

@@ -74,11 +74,12 @@ class FeedAccount:
         """Nothing more of what was delivered is looked at."""
         self.skipped = self.bytes_in - self.buffered - self.decoded
 
-    def lost(self, connection: Connection, error: Exception, broken: bool) -> None:
-        """It ended; what came by it and was not decoded is skipped."""
+    def lost(self, connection: Connection, error: Exception | None, broken: bool) -> None:
+        """It ended; what came by it and was not decoded is skipped. No error: the feed itself has closed it."""
         if connection is self._connection:
             self._settle()
-        self.errors[type(error).__name__] += 1
+        if error is not None:
+            self.errors[type(error).__name__] += 1
         self.broken += broken
 
     def _settle(self) -> None:

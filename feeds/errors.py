@@ -8,7 +8,6 @@ FeedError
 ├── Refused                          theirs: the exchange ended the conversation, or refused to begin it
 ├── ChecksumFailed                   theirs, or ours: a book is not what the exchange has; it is repaired
 ├── NoSnapshot                       theirs: a gap that nothing can repair but a new connection
-├── PluginError (ValueError)         yours: a feed type that no class can be had for (plugins.py has its four kinds)
 ├── RestError                        theirs: an answer over HTTP that is none (rest.py has its five kinds)
 ├── RecordingError                   theirs, or yours: no recording, or none that can be read (recording/errors.py)
 ├── PlaybackError (ValueError)       yours: a recording that cannot be served (playback/errors.py)

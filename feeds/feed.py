@@ -96,6 +96,7 @@ class Feed(Particular, Outlet[Fault | Look]):
         self._look_s = min(bounds) / LOOKS if bounds else None
         self._pulse = Pulse(self.heartbeat_s, self._look_s) if self.heartbeat_s and self._look_s else None
         self._holders: set[object] = set()
+        self._ends = False  # by its own will: the loss that follows is none
         self._rests: dict[str, Rest] = {}  # by url
         self._tasks = Tasks(self.give_up, self.on_fault)
         self._routes = self._make_routes()
@@ -181,6 +182,7 @@ class Feed(Particular, Outlet[Fault | Look]):
                 raise UnknownMessage(self.path, message)
 
     async def on_stop(self, reason: Reason) -> None:
+        self._ends = True
         tape, self._tape = self._tape, None  # the end of this life is no loss that a replay should tell
         if self._session is not None:
             await self._session.stop()
@@ -345,9 +347,10 @@ class Feed(Particular, Outlet[Fault | Look]):
         if self._tape is not None:
             self._tape.closed(str(error), self.now_ns())
         broken = isinstance(error, NOT_UNDERSTOOD)
-        self.source.account.lost(connection, error, broken)
+        self.source.account.lost(connection, None if self._ends else error, broken)
         self._forget_connection()
-        log.log(logging.ERROR if broken else logging.INFO, "%s: connection lost: %s", self.name, error)
+        if not self._ends:
+            log.log(logging.ERROR if broken else logging.INFO, "%s: connection lost: %s", self.name, error)
         self._go_lost(str(error))
 
     def on_unreachable(self, error: Exception) -> None:

@@ -14,7 +14,7 @@ from .updates import Updates
 
 
 class RecordFeed(Feed):
-    """Bare 64-byte records, one after the other, of instruments that are known beforehand; nothing is asked for.
+    """Bare 64-byte records, one after the other, of instruments that are defined beforehand; nothing is asked for.
 
     Nothing numbers the records of a connection, so that a loss cannot be noticed: use it where TCP alone is trusted.
     """
@@ -22,9 +22,9 @@ class RecordFeed(Feed):
     framing = staticmethod(lambda: Records(RECORD.size))
     can_skip = False
 
-    def __init__(self, source: Source, url: str, instruments: Iterable[Instrument]) -> None:
+    def __init__(self, source: Source, url: str, definitions: Iterable[Instrument]) -> None:
         super().__init__(source, url)
-        self._listed = tuple(instruments)
+        self._listed = tuple(definitions)
         self._table, self._updates = IdTable(), Updates(source.name)
 
     def opened(self) -> None:

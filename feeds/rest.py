@@ -8,17 +8,19 @@ Errors name host and path, never the query: queries may hold keys.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode, urlsplit
 
-import aiohttp
 import attrs
 import msgspec
 
 from ticktree.actors import Clock
-from ticktree.net import BadAddress, Lost, NameUnknown, NoAnswer, PeerLost, Refused, Silent, TlsFailed, Unreachable
+from ticktree.net import BadAddress, Lost
 
 from .errors import FeedError
+
+if TYPE_CHECKING:
+    import aiohttp
 
 log = logging.getLogger("ticktree.feeds")
 
@@ -137,6 +139,10 @@ class Rest:
     def __init__(
         self, clock: Clock, url: str, limits: RestLimits, proxies: bool = False, tap: Tap | None = None
     ) -> None:
+        # It takes 0.1 s to import: nobody who never asks should wait, nor should a feed in the middle of its data.
+        from .rest_session import asked, opened  # noqa: PLC0415
+
+        self._asked, self._opened = asked, opened
         self.limits = limits
         self._tap = tap
         self._url, self._shown = _address(url)
@@ -178,17 +184,20 @@ class Rest:
             raise
 
     async def _ask(self, what: str, url: str, query: Mapping[str, str]) -> bytes:
+        if self._session is None:
+            self._session = self._opened(self.limits.total_s, self._proxies)
         try:
-            async with self._opened().get(url, params=query, allow_redirects=False) as response:
+            async with self._asked(self._session, what, url, query) as response:
                 data = await self._read(what, response)
-        except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
-            # Not chained: aiohttp's errors hold the whole request.
-            raise RestClosed(what) if self._closed else self._lost(what, error) from None
+        except Lost:
+            if self._closed:
+                raise RestClosed(what) from None
+            raise
         if response.status != 200:
             raise self._refused(what, response, data)
         return data
 
-    async def _read(self, what: str, response: aiohttp.ClientResponse) -> bytes:
+    async def _read(self, what: str, response: "aiohttp.ClientResponse") -> bytes:
         # In pieces: `Content-Length` may say anything, and so may a body that has none.
         good, data = response.status == 200, bytearray()
         async for piece in response.content.iter_chunked(CHUNK):
@@ -199,43 +208,13 @@ class Rest:
                 break
         return bytes(data)
 
-    def _lost(self, what: str, error: Exception) -> Lost:
-        match error:
-            case aiohttp.ClientConnectorDNSError():
-                return NameUnknown(what, str(error))
-            case aiohttp.ClientSSLError() | aiohttp.ClientConnectorCertificateError():
-                return TlsFailed(what, str(error))
-            case aiohttp.ClientConnectorError(os_error=ConnectionRefusedError()):
-                return Refused(what, str(error))
-            case aiohttp.ConnectionTimeoutError():
-                return NoAnswer(what, f"not connected within {self.limits.total_s / 2:.1f} s")
-            case aiohttp.ClientConnectorError():
-                return Unreachable(what, str(error))
-            case TimeoutError():
-                return Silent(self.limits.total_s)
-            case aiohttp.ClientResponseError():
-                return PeerLost(f"{what}: the answer is not HTTP")
-            case _:
-                return PeerLost(f"{what}: {error or type(error).__name__}")
-
-    def _refused(self, what: str, response: aiohttp.ClientResponse, data: bytes) -> RestRefused:
+    def _refused(self, what: str, response: "aiohttp.ClientResponse", data: bytes) -> RestRefused:
         if response.status not in SLOW_DOWN:
             return RestRefused(what, response.status, data)
         pause_s = _pause_s(response.headers.get("Retry-After", ""))
         self._turns.close(pause_s)
         log.warning("%s: refused with status %d, nothing is asked for %.0f s", what, response.status, pause_s)
         return RestRefused(what, response.status, data, pause_s)
-
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=self.limits.total_s, sock_connect=self.limits.total_s / 2),
-                headers={"Accept": "application/json", "Accept-Encoding": "identity"},
-                auto_decompress=False,  # nothing unasked for is unpacked: 64 KiB can hold 64 MiB
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=self._proxies,
-            )
-        return self._session
 
 
 def decoded(what: str, data: bytes, type: type[T]) -> T:

@@ -17,6 +17,7 @@ from .errors import (
     BadPayload as BadPayload,
     BadTick as BadTick,
     BadTopic as BadTopic,
+    BadUnit as BadUnit,
     ForeignFrame as ForeignFrame,
     FrameTooLong as FrameTooLong,
     MarketError as MarketError,
@@ -48,7 +49,7 @@ from .events import (
     weight as weight,
 )
 from .flow import Port as Port, Sink as Sink
-from .indicators import Ema as Ema
+from .indicators import Ema as Ema, ZScore as ZScore
 from .instruments import (
     Instrument as Instrument,
     InstrumentIds as InstrumentIds,
@@ -59,3 +60,4 @@ from .instruments import (
 )
 from .ticks import TICK as TICK, TickFlag as TickFlag, TickKind as TickKind, Ticks as Ticks
 from .topics import EventKind as EventKind, Topic as Topic
+from .units import seconds as seconds, size_bytes as size_bytes, written as written

@@ -5,6 +5,7 @@ MarketError
 ├── OffIncrement (ValueError)     a price or size that the instrument does not know; names the nearest valid ones
 ├── BadInstrument (ValueError)    a definition that cannot be
 ├── BadTopic (ValueError)         not `feed/instrument/kind`
+├── BadUnit (ValueError)          a duration or a size that is not written as one
 ├── BadTick                       theirs: a record that cannot be: NaN, a negative size, an unknown instrument
 ├── UnknownInstrument             theirs: a message names an instrument that was never defined
 └── WireError                     theirs: not the wire protocol; carries the offset and the first bytes
@@ -49,6 +50,15 @@ class BadTopic(MarketError, ValueError):
     def __init__(self, text: str, why: str) -> None:
         super().__init__(f"{text!r} is no topic: {why}; a topic is feed/instrument/kind, as in */BTC-USDT/quote")
         self.text = text
+
+
+class BadUnit(MarketError, ValueError):
+    """`value` is no duration, or no size; `near` is what was probably meant, or empty."""
+
+    def __init__(self, value: object, expected: str, near: str = "") -> None:
+        meant = f"; did you mean {near!r}?" if near else ""
+        super().__init__(f"{value!r:.80} is not {expected}{meant}")
+        self.value, self.near = value, near
 
 
 class BadTick(MarketError):

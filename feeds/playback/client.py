@@ -9,6 +9,7 @@ from aiohttp import WSCloseCode, web
 
 from .particular import Listener
 
+READ = b"all was read"
 ROOM = 1 << 20  # characters that may wait for a client before time waits for it
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: what was not sent is dropped, and the peer is reset
@@ -22,7 +23,7 @@ class Client:
         self._transport = transport
         self._outbox = deque[str]()
         self._waiting = 0
-        self._more, self._less = asyncio.Event(), asyncio.Event()
+        self._more, self._less, self._ponged = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     @property
     def full(self) -> bool:
@@ -72,6 +73,24 @@ class Client:
             self._transport.abort()
         self.close()
 
+    async def read(self, patience_s: float) -> None:
+        """Wait until it has read all that was said: it answers a ping behind it. Who does not is broken off."""
+        await self.room(patience_s, most=0)
+        if not self.open:
+            return
+        self._ponged.clear()
+        try:
+            async with asyncio.timeout(patience_s):
+                await self.websocket.ping(READ)
+                await self._ponged.wait()
+        except (ConnectionError, TimeoutError):
+            self.reset()
+
+    def ponged(self, payload: bytes) -> None:
+        """It answered a ping; others than ours have no such payload."""
+        if payload == READ:
+            self._ponged.set()
+
     async def part(self, patience_s: float) -> None:
         """Close it when all was sent (RFC 6455, 7.4.1: an endpoint goes away); who does not answer is broken off."""
         try:
@@ -86,6 +105,7 @@ class Client:
         """It is gone: nobody waits for it any more."""
         self.open = False
         self._less.set()
+        self._ponged.set()
 
 
 def frame(data: bytes) -> bytes:

@@ -67,6 +67,7 @@ class RecordedExchange:
         self.clients: list[Client] = []
         self.connections = self.answered = self.cuts = 0
         self.waiting = True  # for clients to subscribe
+        self.began_ns = 0  # when time began, monotonic; 0: it did not
         self._clock, self._port, self._start = clock or LiveClock(), port, start
         self._pace = Pace(self._clock, speed)
         self._planned = cuts.among(len(played.messages))
@@ -135,6 +136,11 @@ class RecordedExchange:
         assert self._telling is not None
         await asyncio.shield(self._telling)
         await self._emptied()
+
+    async def read(self) -> None:
+        """Wait until everything was told, and read by those who are still there."""
+        await self.ended()
+        await asyncio.gather(*(client.read(PATIENCE_S) for client in self.clients))
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until something that a client does, or a message that is told, makes it true."""
@@ -218,6 +224,7 @@ class RecordedExchange:
     def _go_on(self) -> None:
         """Those that time waited for are there."""
         self.waiting = False
+        self.began_ns = self.began_ns or self._clock.monotonic_ns()
         self._begin()
         self._change()
 
@@ -300,7 +307,7 @@ class RecordedExchange:
     async def _connected(self, request: web.Request) -> web.StreamResponse:
         if len(self.clients) >= MOST_CLIENTS:
             return web.Response(status=503, body=FULL, content_type="application/json")
-        websocket = web.WebSocketResponse(compress=False, max_msg_size=MOST_SAID)
+        websocket = web.WebSocketResponse(compress=False, max_msg_size=MOST_SAID, autoping=False)
         await websocket.prepare(request)
         assert request.transport is not None
         client = Client(websocket, request.transport)
@@ -323,9 +330,16 @@ class RecordedExchange:
 
     async def _listen(self, client: Client) -> None:
         async for message in client.websocket:
-            if message.type is WSMsgType.TEXT:
-                self.requests.append(message.data)
-                for text in self.played.heard(client.listener, message.data):
-                    client.say(text)
-                self._change()
-                await client.room(PATIENCE_S)
+            match message.type:
+                case WSMsgType.TEXT:
+                    self.requests.append(message.data)
+                    for text in self.played.heard(client.listener, message.data):
+                        client.say(text)
+                    self._change()
+                    await client.room(PATIENCE_S)
+                case WSMsgType.PING:
+                    await client.websocket.pong(message.data)
+                case WSMsgType.PONG:
+                    client.ponged(message.data)
+                case _:
+                    pass

@@ -4,7 +4,6 @@ Whether a fault strikes a client depends on the seed, the fault, the client's pl
 connects) and the step alone: the same steps are struck in every run, however long a client takes to come back.
 """
 
-import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from enum import StrEnum
@@ -14,10 +13,10 @@ from struct import Struct
 
 import attrs
 
+from ticktree.market import BadUnit, units
+
 from ..errors import FeedError
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _KEY = Struct("<qQQ")
 
 
@@ -105,10 +104,11 @@ _KINDS = tuple(FaultKind)
 
 def seconds(text: str) -> float:
     """`20ms`, `1.5s`, `2m` or `1h` as seconds. Raises `BadFault`."""
-    found = _DURATION.fullmatch(text)
-    if not found:
-        raise BadFault(f"{text!r} is no duration: one is written 20ms, 1.5s, 2m or 1h")
-    return float(found[1]) * _UNITS[found[2]]
+    try:
+        return units.seconds(text)
+    except BadUnit as error:
+        meant = f"; did you mean {error.near}?" if error.near else ""
+        raise BadFault(f"{text!r} is no duration: one is written 20ms, 1.5s, 2m or 1h{meant}") from error
 
 
 def _written(text: str, value: str) -> When:

@@ -114,3 +114,20 @@ def test_frames_that_change_all_the_time_are_dumped_without_harm(tmp_path: Path)
 @pytest.mark.soak
 def test_frames_that_change_all_the_time_are_dumped_without_harm_for_long(tmp_path: Path) -> None:
     assert _busy(tmp_path / "dump", 120.0).returncode == 0
+
+
+def test_a_nudge_comes_after_a_dump_and_never_once_it_is_taken_back(dumped: tuple[Dumper, Callable[[], str]]) -> None:
+    dumper, told = dumped
+    heard = list[int]()
+    before = signal.signal(signal.SIGUSR2, lambda number, _: heard.append(number))
+    try:
+        dumper.nudge_with(signal.SIGUSR2)
+        dumper.set(0.01)
+        _wait(lambda: bool(heard))
+        dumper.nudge_with(None)
+        dumper.set(0.01)
+        _wait(lambda: told().count("Timeout") == 2)
+        dumper.cancel()  # and its thread has ended
+        assert heard == [signal.SIGUSR2]
+    finally:
+        signal.signal(signal.SIGUSR2, before)

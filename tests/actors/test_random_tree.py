@@ -468,8 +468,9 @@ def test_a_random_tree_survives_thousands_of_failures(seed: int) -> None:
 
 
 def test_the_same_seed_gives_the_same_trace_twice_and_another_seed_another() -> None:
-    assert endure(4, 500) == endure(4, 500)
-    assert endure(4, 500) != endure(5, 500)
+    first = endure(4, 500)
+    assert first == endure(4, 500)
+    assert first != endure(5, 500)
 
 
 @pytest.mark.soak

@@ -228,6 +228,23 @@ def test_a_handler_blocked_for_ever_does_not_keep_the_process(how: str, number: 
     assert " in [b]" in err
 
 
+def test_a_signal_that_does_not_interrupt_the_call_that_blocks_is_served_all_the_same() -> None:
+    """As one does that comes just before the call begins: its handler in C has run, and Python's waits."""
+    process = Process("""
+import threading
+
+class Missed(Steady):
+    def on_message(self, message: Any) -> None:
+        threading.Timer(0.05, signal.raise_signal, [signal.SIGTERM]).start()
+        time.sleep(1000.0)
+
+run(child("a", Missed), tell={"a": ["now"]}, budget_s=0.2)
+""")
+    code, _, err = process.end()
+    assert code == 1
+    assert " in [a]" in err
+
+
 def test_a_handler_that_blocks_for_ever_while_the_system_stops_does_not_keep_the_process() -> None:
     process = Process("""
 class Late(Steady):

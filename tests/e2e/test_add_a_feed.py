@@ -27,7 +27,7 @@ import gate_feed
 
 from ticktree.actors import ChildSpec, DropOldest, Mailbox, Supervisor, System
 from ticktree.feeds import Source
-from ticktree.feeds.plugins import feed_class, known
+from ticktree.feeds.plugins import FEEDS
 from ticktree.market import Topic, Trade
 
 
@@ -49,9 +49,9 @@ class Printer:
 async def main(url, rest_url):
     printer = Printer()
     source = Source("gate", (Topic.parse("gate/BTC-USDT/trade"),), printer)
-    found = feed_class("gate")
+    found = FEEDS.load("gate")
     print("file", gate_feed.__file__)
-    print("known", known()["gate"])
+    print("known", FEEDS.known()["gate"])
     start = lambda: found(source, url=url, rest_url=rest_url)
     async with System(Supervisor((ChildSpec("gate", start, Mailbox(100, DropOldest())),))):
         async with asyncio.timeout(30):

@@ -14,7 +14,7 @@ import attrs
 
 from ticktree.actors import DropOldest, Mailbox
 from ticktree.app import App, FeedPart, RelayPart, run
-from ticktree.feeds.plugins import feed_class
+from ticktree.feeds.plugins import FEEDS
 from ticktree.market import EventKind, batch_rows
 
 KINDS = (EventKind.TRADE, EventKind.QUOTE, EventKind.BOOK)
@@ -22,7 +22,7 @@ ROOM = Mailbox(1 << 20, DropOldest(), batch_rows)  # for all that is recorded: n
 
 
 def part(name: str, url: str, rest_url: str, instruments: list[str]) -> FeedPart:
-    feed: Any = feed_class(name)
+    feed: Any = FEEDS.load(name)
     return FeedPart(name, partial(feed, url=url, rest_url=rest_url), tuple(instruments), KINDS)
 
 

@@ -11,6 +11,7 @@ from ticktree.market import BookUpdate, Gap, Live, Trade
 from .json_feed import BTC, FetchingFeed, InBandFeed, book, trade
 from .rig import Client, Reader, Rig, running
 
+pytestmark = pytest.mark.usefixtures("many_systems")
 BOOK = "test/BTC-USDT/book"
 PRICES = [float(price) for price in range(90, 111)]
 
@@ -86,14 +87,14 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(STEPS)
 def test_whenever_a_book_is_called_live_what_was_told_of_it_is_the_truth(script: list[str]) -> None:
     """Checked at every event, by a reader that has nothing but what was told. In the end all is repaired."""
     asyncio.run(follow_in_band(script))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(STEPS, st.integers(0, 6))
 def test_the_same_holds_where_snapshots_are_fetched_however_old_they_are(script: list[str], age: int) -> None:
     asyncio.run(follow_fetching(script, age))

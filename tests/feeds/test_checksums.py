@@ -17,6 +17,7 @@ from .rig import Reader, running
 from .test_books import levels, names
 from .test_books_model import BOOK, change, truth
 
+pytestmark = pytest.mark.usefixtures("many_systems")
 Flavor = Literal["plain", "signed", "wrong", "corrupt"]
 
 
@@ -179,7 +180,7 @@ FLAVORS: list[Flavor] = ["plain", "signed", "signed", "signed", "wrong", "corrup
 SCRIPTS = st.lists(st.tuples(st.sampled_from([False] * 4 + [True]), st.sampled_from(FLAVORS)), max_size=50)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(SCRIPTS)
 def test_wherever_a_checksum_is_wrong_nobody_is_misled_and_all_is_repaired(script: list[tuple[bool, Flavor]]) -> None:
     asyncio.run(follow(script))

@@ -2,6 +2,8 @@
 
 import asyncio
 import ssl
+import subprocess
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -412,6 +414,14 @@ async def test_tls_is_verified_and_no_proxy_is_taken_from_the_environment(monkey
 def test_what_is_no_address_is_refused_at_once(url: str) -> None:
     with pytest.raises(BadAddress):
         Rest(Clock(), url, LIMITS)
+
+
+def test_aiohttp_is_imported_for_who_asks_only() -> None:
+    program = "import sys, ticktree.app, ticktree.feeds.rest; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(run.stdout.split())
+    assert "ticktree.feeds.rest" in loaded
+    assert loaded.isdisjoint({"aiohttp", "ticktree.feeds.rest_session"})
 
 
 def test_all_that_goes_wrong_is_the_feed_s_or_a_loss() -> None:

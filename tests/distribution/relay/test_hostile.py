@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ticktree.market import Quote, messages, wire
+from ticktree.market import Quote, conversation, messages, wire
 from ticktree.market.ticks import TICK
 from ticktree.net import ShortReads, StreamConnection, connect
 
@@ -134,7 +134,8 @@ async def test_who_is_refused_time_and_again_is_sent_away() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_who_never_says_hello_is_sent_away(kind: str) -> None:
+async def test_who_never_says_hello_is_sent_away(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversation, "SILENCE_S", 0.5)
     async with good_company() as (rig, _):
         client = await rig.stranger(kind)
         await client.gone()

@@ -12,6 +12,7 @@ from ticktree.feeds.recording import Recorder, read
 from . import test_binance_recorded, test_coinbase_recorded, test_kraken_recorded
 from .playing import Wanted, playing
 
+pytestmark = pytest.mark.usefixtures("many_systems")
 ALL = [test_binance_recorded.WANTED, test_coinbase_recorded.WANTED, test_kraken_recorded.WANTED]
 
 

@@ -92,6 +92,36 @@ async def test_who_subscribes_hears_its_streams_in_order_and_what_is_for_all(ses
         assert await heard(two, 5) == ["a 1", "b 1", "all 1", "a 2", "b 2"]
 
 
+async def test_all_is_read_once_each_client_answers_behind_what_it_was_told(session: Session) -> None:
+    async with serving(told("a 1", "a 2")) as exchange, listening(session, exchange, "a") as one:
+        await exchange.ended()
+        reading = asyncio.create_task(exchange.read())
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert not reading.done()  # this client answers pings when it has read what came before them
+        assert await heard(one, 2) == ["a 1", "a 2"]
+        answering = asyncio.create_task(one.receive())
+        await reading
+        assert exchange.clients
+        answering.cancel()
+
+
+async def test_who_never_answers_is_broken_off_and_all_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ticktree.feeds.playback.exchange.PATIENCE_S", 0.05)
+    async with serving(told("a 1")) as exchange:
+        with silent(int(exchange.rest_url.rpartition(":")[2])):
+            await exchange.read()
+            assert not any(client.open for client in exchange.clients)
+
+
+async def test_clients_may_ping(session: Session) -> None:
+    async with serving(told("a 1")) as exchange, session.ws_connect(exchange.url, autoping=False) as websocket:
+        assert await websocket.receive_str() == "welcome"
+        await websocket.ping(b"there?")
+        message = await websocket.receive()
+        assert (message.type, message.data) == (aiohttp.WSMsgType.PONG, b"there?")
+
+
 async def test_time_stands_still_until_as_many_have_subscribed_as_are_to(session: Session) -> None:
     async with (
         serving(told("a 1", "a 2"), start=Start(clients=2, streams=3, quiet_s=0)) as exchange,

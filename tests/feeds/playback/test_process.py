@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from ticktree.feeds.playback import RecordedExchange, Start, process
-from ticktree.feeds.playback.process import Service, progress, serve, summary
+from ticktree.feeds.playback.process import Service, State, progress, serve, summary
 from ticktree.feeds.recording import Entry
 
 from ...probe import DEADLINE_S
@@ -40,7 +40,7 @@ class Listener(threading.Thread):
 
 def test_it_says_where_it_listens_tells_everything_and_then_what_it_did() -> None:
     listener = Listener()
-    report = serve(Service(PlayedSimply(told("a 1", "b 1", "a 2")), None, start=AT_ONCE), listener.say)
+    report = serve([Service(PlayedSimply(told("a 1", "b 1", "a 2")), None, start=AT_ONCE)], listener.say)
     listener.join(DEADLINE_S)
     assert report.exit_code == 0
     assert listener.heard == ["welcome", "a 1", "a 2"]
@@ -54,7 +54,7 @@ def test_it_says_where_it_listens_tells_everything_and_then_what_it_did() -> Non
 def test_who_watches_is_told_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "PROGRESS_S", 0.01)
     shown = list[str]()
-    serve(Service(PlayedSimply(told("a 1")), None, for_s=0.5), lambda _: None, shown.append, "asyncio")
+    serve([Service(PlayedSimply(told("a 1")), None, for_s=0.5)], lambda _: None, shown.append, "asyncio")
     assert shown[0] == "0 of 1 message; waiting for clients to subscribe"
 
 
@@ -64,9 +64,37 @@ def test_a_failure_of_its_own_is_no_good_end() -> None:
             raise RuntimeError("no")
 
     listener = Listener()
-    report = serve(Service(Failing(told("a 1")), None, start=AT_ONCE), listener.say)
+    report = serve([Service(Failing(told("a 1")), None, start=AT_ONCE)], listener.say)
     listener.join(DEADLINE_S)
     assert report.exit_code == 1
+
+
+def test_of_several_each_says_where_it_listens_and_what_it_did() -> None:
+    listener = Listener()
+    two = Service(PlayedSimply(told("a 1", "a 2")), None, start=AT_ONCE, for_s=0.5)
+    report = serve([Service(PlayedSimply(told("a 1")), None, start=AT_ONCE), two], listener.say)
+    listener.join(DEADLINE_S)
+    assert report.exit_code == 0
+    assert [line.split(", ")[-1] for line in listener.said[:4]] == ["WebSockets", "HTTP", "WebSockets", "HTTP"]
+    assert len(set(listener.said[:4])) == 4
+    assert [line.partition(" told")[0] for line in listener.said[4:]] == [
+        "simple: 1 of 1 message",
+        "simple: 0 of 2 messages",  # nobody listened to it
+    ]
+
+
+def test_one_that_is_rehearsed_says_its_state_and_stays_when_all_was_told() -> None:
+    listener = Listener()
+    rehearsed = Service(PlayedSimply(told("a 1", "a 2")), None, start=AT_ONCE, for_s=1.0, rehearsal=True, torn_bytes=7)
+    serve([rehearsed], listener.say)
+    listener.join(DEADLINE_S)
+    states = [State.parse(line) for line in listener.said if line.startswith("{")]
+    last = states[-1]
+    assert (last.index, last.told, last.total, last.time_ns, last.torn_bytes) == (0, 2, 2, 2_000_000_000, 7)
+    assert [state.read for state in states[-2:]] == [True, True]  # it went on to say so
+    assert last.took_s > 0
+    with pytest.raises(ValueError, match="object"):
+        State.parse(listener.said[-1])
 
 
 async def test_progress_has_the_time_that_is_reached_and_the_rate() -> None:

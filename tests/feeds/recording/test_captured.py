@@ -20,6 +20,7 @@ from ...recordings import FOLDER, entries
 from ..exchanges import test_coinbase_recorded as coinbase, test_kraken_recorded as kraken
 from .replaying import Rig, replayed
 
+pytestmark = pytest.mark.usefixtures("many_systems")
 SYMBOLS = {"NKN-USDT": "NKNUSDT", "BLZ-ETH": "BLZETH", "LRC-BTC": "LRCBTC", "RUNE-EUR": "RUNEEUR"}
 TOPICS = tuple(f"binance/{name}/{kind}" for name in SYMBOLS for kind in ("trade", "quote", "book", "bar"))
 URL = (FOLDER / "binance.jsonl.gz").as_uri()

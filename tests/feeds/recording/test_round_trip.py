@@ -22,6 +22,7 @@ from ..rig import Rig as LiveRig, running
 from ..test_wire_feed import EVERYTHING, Server, book_ticks, trades
 from .replaying import BEGAN_NS, NS, Rig, recorded_in, replayed, timeless, undated, written
 
+pytestmark = pytest.mark.usefixtures("many_systems")
 COUNTERS = (
     "decoded", "skipped", "messages", "connections", "broken", "gaps", "duplicates", "crossed", "repairs",
 )  # fmt: skip

@@ -8,6 +8,7 @@ from ticktree.net import PeerLost
 
 from .raw import BOTH, exchange
 
+pytestmark = pytest.mark.usefixtures("many_systems")
 K = FaultKind
 
 

@@ -74,7 +74,8 @@ def test_faults_are_read_as_a_user_writes_them() -> None:
         ("gaps=1.5", "from 0 to 1"),
         ("gaps=nan", "from 0 to 1"),
         ("gaps=@1,x", "steps"),
-        ("latency=20", "is no duration: one is written 20ms"),
+        ("latency=20", "is no duration: one is written 20ms, 1.5s, 2m or 1h; did you mean 20s"),
+        ("jitter=soon", "'soon' is no duration: one is written 20ms, 1.5s, 2m or 1h$"),
     ],
 )
 def test_a_fault_that_is_not_understood_is_refused_with_advice(text: str, why: str) -> None:

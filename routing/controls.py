@@ -68,23 +68,36 @@ class Resolve(Request[str]):
     reason: str = "the operator's word"
 
 
+@attrs.frozen
+class _Flattening:
+    """It is time to see whether the cancels are through."""
+
+    request: Flatten
+    names: tuple[str, ...]
+    due_ns: int
+
+
 class Controls(Actor[Any]):
-    """`desks`: each strategy's, to flatten what it holds through its own router."""
+    """`desks`: each strategy's, to flatten what it holds through its own router.
+
+    No command waits for another, nor the system's stop for any: a flatten looks again and again.
+    """
 
     def __init__(self, office: Office, desks: Callable[[], Mapping[str, Desk]]) -> None:
         self.office, self._desks = office, desks
 
-    async def on_message(self, message: Any) -> None:
+    def on_message(self, message: Any) -> None:
+        request = message.request if isinstance(message, _Flattening) else message
         try:
-            await self._obey(message)
+            self._obey(message)
         except UnknownMessage:
             raise
         except Exception as error:
-            if not isinstance(message, Request):
+            if not isinstance(request, Request):
                 raise
-            message.fail(error)  # the asker's to know; nothing here is broken by it
+            request.fail(error)  # the asker's to know; nothing here is broken by it
 
-    async def _obey(self, message: Any) -> None:
+    def _obey(self, message: Any) -> None:
         match message:
             case Halt(reason):
                 self.office.blotter.halt(reason, self.clock.now_ns())
@@ -96,8 +109,10 @@ class Controls(Actor[Any]):
             case DrainOrders():
                 self._tell_routers(DrainRouter())
                 message.reply(f"draining: {len(self.office.ledger.open_orders)} orders are being canceled")
-            case Flatten(strategy, within_s):
-                message.reply(await self._flatten(strategy, within_s))
+            case Flatten():
+                self._flatten(message)
+            case _Flattening():
+                self._go_on(message)
             case Resolve():
                 message.reply(self._resolve(message))
             case _:  # refs found by path take anything
@@ -109,24 +124,30 @@ class Controls(Actor[Any]):
 
     # --- flatten ---------------------------------------------------------------------------------------------------
 
-    async def _flatten(self, strategy: str | None, within_s: float) -> tuple[str, ...]:
-        ledger, desks = self.office.ledger, self._desks()
+    def _flatten(self, request: Flatten) -> None:
+        ledger, desks, strategy = self.office.ledger, self._desks(), request.strategy
         if strategy is not None and strategy not in desks:
             nearest = get_close_matches(strategy, desks, 1)
             raise UnknownOrder(
                 f"there is no strategy {strategy!r}" + (f"; did you mean {nearest[0]!r}?" if nearest else "")
             )
         self.office.blotter.halt("positions are being flattened", self.clock.now_ns())
-        names = list(desks) if strategy is None else [strategy]
-        due_ns = self.clock.monotonic_ns() + round(within_s * 1e9)
+        names = tuple(desks) if strategy is None else (strategy,)
+        due_ns = self.clock.monotonic_ns() + round(request.within_s * 1e9)
         for record in tuple(ledger.open_orders.values()):
             if record.order.strategy in names and record.router in self.office.routers:
                 self.find(self.office.routers[record.router]).tell_control(CancelOrder(record))
-        while self._open(names) and self.clock.monotonic_ns() < due_ns:
-            await self.clock.sleep(LOOK_S)
-        return tuple(order for name in names for order in self._close(name, desks[name]))
+        self._go_on(_Flattening(request, names, due_ns))
 
-    def _open(self, names: list[str]) -> bool:
+    def _go_on(self, flattening: _Flattening) -> None:
+        names, desks = flattening.names, self._desks()
+        if self._open(names) and self.clock.monotonic_ns() < flattening.due_ns:
+            self.after(LOOK_S, flattening)
+            return
+        orders = tuple(order for name in names for order in self._close(name, desks[name]))
+        flattening.request.reply(orders)
+
+    def _open(self, names: tuple[str, ...]) -> bool:
         return any(record.order.strategy in names for record in self.office.ledger.open_orders.values())
 
     def _close(self, name: str, desk: Desk) -> list[str]:

@@ -7,9 +7,10 @@ from typing import Any
 import attrs
 
 from ticktree.actors import ActorRef, Clock, Delivery
-from ticktree.market import Instrument, Number, Side
+from ticktree.market import Instrument, Number, Quote, Side
 
 from .errors import BadOrder, Refusal, Refused, UnknownOrder
+from .holdings import PortfolioSnapshot
 from .office import Office
 from .orders import PLAIN_TERMS, Execution, Order, OrderHandle, OrderState, Terms
 from .positions import Position
@@ -87,29 +88,60 @@ class Desk:
             raise UnknownOrder(f"{self.strategy} has no open order {order_id!r}")
         return record
 
-    def position(self, instrument: Instrument) -> Decimal:
+    def position(self, instrument: Instrument | str) -> Decimal:
         """What is held."""
+        instrument = self._known(instrument)
         return instrument.size(self.office.ledger.position_of(self.strategy, instrument.name))
 
     def holding(self, instrument: Instrument) -> Position:
         """What is held, with average price, profit and fees."""
         return self.office.ledger.positions.of(self.strategy, instrument.name)
 
-    def exposure(self, instrument: Instrument) -> Decimal:
+    def exposure(self, instrument: Instrument | str) -> Decimal:
         """The position at its worst: with all open buys filled or all open sells, whichever is further from 0.
 
         0 only when nothing is held and nothing is out.
         """
+        instrument = self._known(instrument)
         ledger, name = self.office.ledger, instrument.name
         held = ledger.position_of(self.strategy, name)
         long = held + ledger.open_of(self.strategy, name, Side.BUY)
         short = held - ledger.open_of(self.strategy, name, Side.SELL)
         return instrument.size(max(long, short, key=abs))
 
-    def working(self, instrument: Instrument) -> tuple[Order, ...]:
+    def working(self, instrument: Instrument | str) -> tuple[Order, ...]:
         """Orders that are out, oldest first."""
+        name = instrument if isinstance(instrument, str) else instrument.name
         return tuple(
             record.order
             for record in self.office.ledger.open_orders.values()
-            if record.order.strategy == self.strategy and record.order.instrument.name == instrument.name
+            if record.order.strategy == self.strategy and record.order.instrument.name == name
         )
+
+    def _known(self, instrument: Instrument | str) -> Instrument:
+        """By its name, as orders in it were counted; 1 where there never was one, and so nothing to be counted."""
+        if isinstance(instrument, Instrument):
+            return instrument
+        ledger = self.office.ledger
+        return ledger.instruments.get(instrument) or ledger.positions.increments_of(instrument)
+
+    # --- what all of them see and do ---------------------------------------------------------------------------
+
+    def last(self, instrument: Instrument | str) -> Quote | None:
+        """The freshest quote of it that can be judged by, whichever feed brought it; None without one."""
+        if isinstance(instrument, str):  # prices go by names
+            instrument = self.office.ledger.positions.increments_of(instrument)
+        return self.office.prices(instrument)
+
+    def portfolio(self) -> PortfolioSnapshot:
+        """What everybody holds, at the freshest prices."""
+        return self.office.ledger.snapshot(self.office.prices)
+
+    def halt(self, clock: Clock, reason: str) -> None:
+        """Send nothing new, for nobody, as the operator's `Halt`."""
+        self.office.blotter.halt(f"{self.strategy}: {reason}", clock.now_ns())
+
+    @property
+    def halted(self) -> str:
+        """Why nothing new is sent; empty while it is."""
+        return self.office.ledger.halted

@@ -30,8 +30,28 @@ class BadOrder(RoutingError, ValueError):
     """An order that could never be sent."""
 
 
+OptionPath = tuple[str | int, ...]
+
+
 class BadPolicy(RoutingError, ValueError):
-    """A policy that could never work."""
+    """A policy that could never work.
+
+    `faults`: where a configuration of it is wrong, as keys and places in lists, and how; empty for a policy from code.
+    """
+
+    def __init__(self, why: str, faults: "Iterable[tuple[OptionPath, str]]" = ()) -> None:
+        super().__init__(why)
+        self.faults = tuple(faults)
+
+    @classmethod
+    def of(cls, faults: "Iterable[tuple[OptionPath, str]]") -> "BadPolicy":
+        """All that is wrong, at once."""
+        found = tuple(faults)
+        return cls("; ".join(why for _, why in found), found)
+
+    def within(self, *keys: str | int) -> "tuple[tuple[OptionPath, str], ...]":
+        """The faults of what stands at `keys`."""
+        return tuple(((*keys, *path), why) for path, why in self.faults or (((), str(self)),))
 
 
 class BadLimit(RoutingError, ValueError):

@@ -52,6 +52,15 @@ class Histogram:
         """How many were recorded."""
         return sum(self._counts)
 
+    def buckets(self) -> list[tuple[int, int]]:
+        """Those that are not empty: (the greatest duration that belongs there, how many were recorded). Of what took
+        longer than all buckets, the duration is `max_ns`."""
+        return [
+            (_greatest(index) if index < _BUCKETS - 1 else self.max_ns, count)
+            for index, count in enumerate(self._counts)
+            if count
+        ]
+
     def percentile(self, q: float) -> int:
         """The least duration that `q` percent (0 to 100) did not exceed, up to 1/32 too high; 0 when there are none."""
         return self._percentiles((q,))[0]

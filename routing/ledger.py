@@ -40,6 +40,7 @@ from .orders import TERMINAL, Fill, Leg, Order, OrderState, Purpose, Ticket
 from .positions import Positions
 from .records import LegRecord, OrderRecord
 from .reports import Report, ReportKind, VenueExecution
+from .tallies import Tallies
 from .words import count, keep_terms, says_nothing_new, turn
 
 SIDES = (Side.BUY, Side.SELL)
@@ -101,6 +102,7 @@ class Ledger:
         self.fills = 0
         self.overfilled = 0  # orders that were filled beyond their quantity
         self.overfilled_beyond = 0  # and beyond what was granted
+        self.tallies = Tallies()
         self._at: defaultdict[str, dict[str, LegRecord]] = defaultdict(dict)
         self._resting: defaultdict[tuple[str, str, Side], dict[str, LegRecord]] = defaultdict(dict)
         self._closed: deque[str] = deque()
@@ -137,6 +139,10 @@ class Ledger:
     def at(self, venue: str) -> dict[str, LegRecord]:
         """Legs at `venue` that are not accounted for, by id."""
         return self._at[venue]
+
+    def venues(self) -> tuple[str, ...]:
+        """Where legs ever were."""
+        return tuple(self._at)
 
     def resting(self, venue: str, instrument: str, side: Side) -> Iterable[LegRecord]:
         """Legs that may rest there."""
@@ -328,7 +334,8 @@ class Ledger:
         quantity = execution.quantity_increments
         if booked is None:
             booked = self._executions[key] = Booked(execution.revision, quantity)
-            strategy = record.order.order.strategy if record is not None else self._strategy(fact.report.client_id)
+            strategy, router = self._names(fact.report.client_id, record)
+            self.tallies.filled(router, fact.venue)
             self.positions.book(
                 strategy, instrument, key, execution.side, quantity, execution.price_increments, execution.fee,
                 execution.fee_currency, fact.venue,
@@ -355,6 +362,7 @@ class Ledger:
         over, granted = order.overfilled_increments, order.order.max_overfill_increments
         self.overfilled += over > 0 >= was
         self.overfilled_beyond += over > granted >= was
+        self.tallies.booked(record, change, was, over)
 
     def _fill(
         self, fact: Reported, execution: VenueExecution, instrument: Instrument, record: LegRecord | None
@@ -368,9 +376,12 @@ class Ledger:
             late,
         )  # fmt: skip
 
-    def _strategy(self, leg_id: str) -> str:
+    def _names(self, leg_id: str, record: LegRecord | None) -> tuple[str, str]:
+        """Strategy and router."""
+        if record is not None:
+            return record.order.order.strategy, record.order.router
         gone = self._gone.get(leg_id)
-        return gone.strategy if gone is not None else UNEXPLAINED
+        return (gone.strategy, gone.router) if gone is not None else (UNEXPLAINED, UNEXPLAINED)
 
     # --- totals ----------------------------------------------------------------------------------------------------
 
@@ -394,13 +405,17 @@ class Ledger:
                 if leg.state in TERMINAL:
                     self._shelf(leg).pop(id, None)
                     self._at[leg.leg.venue][id] = leg  # a late bust opens it again
+                    self.tallies.legs.reopened(leg.leg.venue, id)
         if settled:
+            self.tallies.orders.ended(record.router, order.id, record.state)
             self._close(record)
         elif record.order.id not in self.open_orders and record.order.id in self.orders:
             self.open_orders[record.order.id] = record
+            self.tallies.orders.reopened(record.router, order.id)
 
     def _settle(self, leg: LegRecord) -> None:
         id = leg.leg.id
+        self.tallies.legs.ended(leg.leg.venue, id, leg.state)
         if self._at[leg.leg.venue].pop(id, None) is not None:
             self._shelf(leg).pop(id, None)
 
@@ -418,8 +433,10 @@ class Ledger:
                 self._forget(self.orders.pop(oldest, None))
 
     def _forget(self, record: OrderRecord | None) -> None:
-        for leg_id in record.legs if record is not None else ():
-            assert record is not None
+        if record is None:
+            return
+        self.tallies.forget(record.order.id, record.legs)
+        for leg_id in record.legs:
             self.legs.pop(leg_id, None)
             self._gone[leg_id] = Gone(record.order.id, record.order.strategy, record.router)
 

@@ -293,6 +293,11 @@ class OrderHandle:
         """Whether the policy has answered."""
         return self._answer is not None
 
+    @property
+    def refusal(self) -> Refusal | None:
+        """Why nothing of it was sent, as soon as that is known: at once, where a limit or a halt stands against it."""
+        return None if self._answer is None else self._answer.refusal
+
     def answer(self, execution: Execution) -> None:
         """The router's: the first answer counts."""
         if self._answer is None:

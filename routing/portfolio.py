@@ -1,6 +1,8 @@
 """What is held and what it is worth: an actor that answers from the facts, and watches what must never happen."""
 
 import logging
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import attrs
@@ -54,6 +56,60 @@ class OrderCounts:
             len(ledger.open_orders), unknown, tuple(ledger.quarantine), ledger.fills, ledger.overfilled,
             ledger.overfilled_beyond, ledger.halted,
         )  # fmt: skip
+
+
+@attrs.frozen
+class RouterCounts:
+    """What became of the orders of one router; of this process and those before it. `ended`: by state."""
+
+    open: int
+    ended: dict[OrderState, int]
+    fills: int
+    overfilled: int
+    overfilled_beyond: int
+
+    @classmethod
+    def of(cls, ledger: Ledger, names: Iterable[str] = ()) -> "dict[str, RouterCounts]":
+        """By router, `names` and whoever else had orders."""
+        tallies, open = ledger.tallies, Counter(record.router for record in ledger.open_orders.values())
+        places = dict.fromkeys((*names, *sorted({*open, *tallies.orders.places(), *tallies.router_fills})))
+        return {
+            name: cls(
+                open[name], tallies.orders.at(name), tallies.router_fills[name], tallies.overfilled[name],
+                tallies.overfilled_beyond[name],
+            )
+            for name in places
+        }  # fmt: skip
+
+
+@attrs.frozen
+class VenueCounts:
+    """What became of the legs at one venue. `open` are not accounted for; `unknown` of them are in doubt.
+
+    `overfilled` were filled beyond what they asked for; `quarantined` names what its facts do not explain.
+    """
+
+    open: int
+    unknown: int
+    quarantined: tuple[str, ...]
+    ended: dict[OrderState, int]
+    fills: int
+    overfilled: int
+
+    @classmethod
+    def of(cls, ledger: Ledger, names: Iterable[str] = ()) -> "dict[str, VenueCounts]":
+        """By venue, `names` and wherever else legs were."""
+        tallies = ledger.tallies
+        places = dict.fromkeys((*names, *sorted({*ledger.venues(), *tallies.legs.places(), *tallies.venue_fills})))
+        return {
+            name: cls(
+                len(ledger.at(name)),
+                sum(leg.state is OrderState.UNKNOWN for leg in ledger.at(name).values()),
+                tuple(what for what, item in ledger.quarantine.items() if item.venue == name),
+                tallies.legs.at(name), tallies.venue_fills[name], tallies.overfilled_legs[name],
+            )
+            for name in places
+        }  # fmt: skip
 
 
 @attrs.frozen

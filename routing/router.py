@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
 import attrs
@@ -31,6 +32,7 @@ log = logging.getLogger("ticktree.routing")
 STOPPING = "the system is stopping"
 DRAINING = "the router is draining"
 WORD_S = 0.005  # between two looks whether the venues have said their last word
+AT_ONCE = 16  # orders that a drain cancels before others have their turn: 150 us each
 
 
 @attrs.frozen
@@ -67,13 +69,18 @@ class ResumeRouter:
 
 
 @attrs.frozen
+class _GoOn:
+    """Time to cancel the next ones."""
+
+
+@attrs.frozen
 class Fault:
     """A policy raised what it should not: a fault of ours, which ends the router's life."""
 
     error: BaseException
 
 
-RouterMessage = Submit | CancelOrder | ReplaceOrder | DrainRouter | ResumeRouter | Heard | Fault
+RouterMessage = Submit | CancelOrder | ReplaceOrder | DrainRouter | ResumeRouter | Heard | Fault | _GoOn
 
 
 class Router(Actor[RouterMessage]):
@@ -85,6 +92,7 @@ class Router(Actor[RouterMessage]):
         self._stop_wait_s = stop_wait_s
         self._stopped = False
         self._scopes: dict[str, OrderScope] = {}
+        self._leaving: dict[str, OrderRecord] = {}  # that a drain has yet to cancel, also when it ends meanwhile
         self._refs: dict[str, ActorRef[Any]] = {}
         self._ids: dict[str, tuple[VenueRules, Callable[[str, int, int], str]]] = {}
 
@@ -108,6 +116,8 @@ class Router(Actor[RouterMessage]):
             self._blotter.ended(record, self.clock.now_ns(), "its router started anew")
             self._answer_now(record)
             self._settle(record)
+        if self._draining:  # the former life may not have come to all of them
+            self._drain(self._draining)
 
     def on_message(self, message: RouterMessage) -> None:
         match message:
@@ -123,6 +133,8 @@ class Router(Actor[RouterMessage]):
                 self._drain(DRAINING)
             case ResumeRouter():
                 self.office.draining.pop(self.name, None)
+            case _GoOn():
+                self._go_on()
             case Fault(error):
                 raise error
             case _:  # refs found by path take anything
@@ -133,6 +145,8 @@ class Router(Actor[RouterMessage]):
 
     async def on_stop(self, reason: Reason) -> None:
         if reason.kind is Exit.SHUTDOWN:
+            for _ in iter(self._cancel_some, False):
+                await asyncio.sleep(0)
             await self._wait_for_venues()
         self._stopped = True
         ending = [task for scope in tuple(self._scopes.values()) for task in scope.stop()]
@@ -142,9 +156,23 @@ class Router(Actor[RouterMessage]):
             self._answer_now(record)
 
     def _drain(self, why: str) -> None:
+        """Nothing new from now on. What is open is canceled a few at a time: of tens of thousands each costs its entry
+        in the journal, and nobody else would have a turn meanwhile."""
         self.office.draining[self.name] = why
-        for record in self._orders():
-            self._cancel_order(record)
+        goes_on = bool(self._leaving)
+        self._leaving |= {record.order.id: record for record in self._orders()}
+        if not goes_on:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        if self._cancel_some():
+            self.after(0.0, _GoOn())  # a timer, behind which messages that wait have their turn
+
+    def _cancel_some(self) -> bool:
+        """Cancel the next few; whether any are left."""
+        for order_id in tuple(islice(self._leaving, AT_ONCE)):
+            self._cancel_order(self._leaving.pop(order_id))
+        return bool(self._leaving)
 
     async def _wait_for_venues(self) -> None:
         """The venue actors write their venues' words down while this one stops: watch the ledger, not the mailbox."""
@@ -177,6 +205,9 @@ class Router(Actor[RouterMessage]):
 
     def _submit(self, record: OrderRecord) -> None:
         if record.ended:  # it was canceled, or the router's former life failed, while it waited: its caller knows
+            return
+        if self._leaving.pop(record.order.id, None) is not None:
+            self._cancel_order(record)
             return
         if self._draining and not record.order.reduce_only:
             self.refuse(record, Refusal("drain", because=self._draining))
@@ -219,7 +250,7 @@ class Router(Actor[RouterMessage]):
         """Turn an order down of which no byte has left."""
         now_ns, order = self.clock.now_ns(), record.order
         self._blotter.turn_down(record, refusal, now_ns)
-        log.warning("%s: order %s refused: %s", self.name, order.id, refusal)
+        log.log(_weight(refusal), "%s: order %s refused: %s", self.name, order.id, refusal)
         self._tell(record, OrderUpdate(order.id, "", "", OrderState.REJECTED, 0, now_ns, str(refusal)))
         self._settle(record)
 
@@ -248,7 +279,7 @@ class Router(Actor[RouterMessage]):
             refusal = self.office.gate.check_replace(legs[0], message.quantity_increments, message.limit_increments)
         if refusal is not None:
             now_ns, order = self.clock.now_ns(), record.order
-            log.warning("%s: order %s is not replaced: %s", self.name, order.id, refusal)
+            log.log(_weight(refusal), "%s: order %s is not replaced: %s", self.name, order.id, refusal)
             update = OrderUpdate(order.id, "", "", record.state, record.filled_increments, now_ns, str(refusal))
             self._tell(record, update)
             return
@@ -260,8 +291,9 @@ class Router(Actor[RouterMessage]):
     def send(self, record: OrderRecord, request: LegRequest) -> LegRecord:
         """Check, journal and send a leg. Raises `Refused`, `UnknownVenue`."""
         door, order = self._door(request.venue), record.order
-        if self._draining and request.purpose is Purpose.WORK and not order.reduce_only:
-            raise Refused(Refusal("drain", because=self._draining))
+        leaves = order.id in self._leaving or (self._draining and not order.reduce_only)
+        if leaves and request.purpose is Purpose.WORK:
+            raise Refused(Refusal("drain", because=self._draining or DRAINING))
         if door.closed:
             raise Refused(Refusal("venue", because=f"{request.venue} takes no orders: {door.closed}"))
         held = self._ledger.is_quarantined(request.venue, order.instrument.name)
@@ -329,8 +361,12 @@ class Router(Actor[RouterMessage]):
 
     def cancel(self, leg: LegRecord) -> None:
         """Take a leg back, again and again until there is evidence."""
-        if not leg.terminal:
-            self._venue(leg.leg.venue).tell_control(CancelLeg(leg))
+        if leg.terminal:
+            return
+        if leg.leg.venue not in self.office.doors:  # of a former process, whose application had it
+            log.error("%s: order %s stays where it is: there is no venue %s", self.name, leg.leg.id, leg.leg.venue)
+            return
+        self._venue(leg.leg.venue).tell_control(CancelLeg(leg))
 
     def quote(self, venue: str, instrument: Instrument) -> "asyncio.Future[VenueQuote | None]":
         """What `venue` displays."""
@@ -438,3 +474,8 @@ class Router(Actor[RouterMessage]):
         if ref is None:
             ref = self._refs[path] = self.find(path)
         return ref
+
+
+def _weight(refusal: Refusal) -> int:
+    """What a limit stopped deserves a look; that a price has gone, or a fill was quicker, is a market's usual day."""
+    return logging.WARNING if refusal.limit.startswith("risk.") else logging.INFO

@@ -4,12 +4,7 @@ from .all_of import AllOf as AllOf
 from .any_of import AnyOf as AnyOf
 from .best import BestOf as BestOf
 from .compensation import Compensation as Compensation, Hold as Hold, Retry as Retry, Unwind as Unwind
-from .plugins import (
-    GROUP as GROUP,
-    known_policies as known_policies,
-    policy_from as policy_from,
-    policy_named as policy_named,
-)
+from .plugins import POLICIES as POLICIES, policy_from as policy_from
 from .policy import Legs as Legs, Part as Part, Policy as Policy, cost as cost
 from .shares import Share as Share
 from .sweep import Sweep as Sweep

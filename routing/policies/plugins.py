@@ -1,49 +1,26 @@
-"""Policies by name, and from a configuration.
-
-Entry points of group `ticktree.policies` give short names, ours and those of other packages; any other class is written
-`package.module:Class`. Nothing is imported but what is asked for.
-"""
+"""Policies by name, and from a configuration: `POLICIES.load("timeout")`, `policy_from({"policy": "timeout", ...})`."""
 
 import inspect
-import re
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from difflib import get_close_matches
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast
 
 import attrs
 
-from ..errors import BadPolicy
+from ticktree.actors import PluginError, Plugins
+from ticktree.market import BadUnit, seconds
+
+from ..errors import BadPolicy, OptionPath
 from .policy import Policy
 
-GROUP = "ticktree.policies"
 
-_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
-_DURATION = re.compile(r"(\d+(?:\.\d+)?) ?(us|ms|s|m|h)", re.ASCII)
-_UNITS = {"us": Decimal("1e-6"), "ms": Decimal("1e-3"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600)}
-
-
-def policy_named(name: str) -> type[Policy]:
-    """The policy class that `name` stands for: announced by a package, or written `package.module:Class`.
-
-    A dotted name imports that module, so take it only from where a plug-in is meant. Raises `BadPolicy`.
-    """
-    if ":" in name:
-        if not _DOTTED.fullmatch(name):
-            raise _unknown(name)
-        return _loaded(name, name)
-    claims = sorted({point.value for point in entry_points(group=GROUP, name=name)})
-    if not claims:
-        raise _unknown(name)
-    if len(claims) > 1:
-        raise BadPolicy(f"policy {name!r}: several claim it: {'; '.join(claims)}; write package.module:Class instead")
-    return _loaded(name, claims[0])
+def _misfit(found: object) -> str:
+    # `venues` may be a field, which a class with slots has as a descriptor, and one without only in its objects.
+    fits = isinstance(found, type) and callable(getattr(found, "execute", None))
+    return "" if fits else "no policy: that is a class with `venues` and `execute(order, legs)`"
 
 
-def known_policies() -> dict[str, str]:
-    """Where each name leads, sorted by name: "module:Class". Imports nothing."""
-    return {point.name: point.value for point in sorted(entry_points(group=GROUP))}
+POLICIES: Plugins[Policy] = Plugins("ticktree.policies", "policy", _misfit)
 
 
 def policy_from(config: Mapping[str, Any]) -> Policy:
@@ -60,7 +37,10 @@ def policy_from(config: Mapping[str, Any]) -> Policy:
         raise BadPolicy(
             f'a policy is written with its name, as in {{"policy": "timeout", ...}}; not {dict(config)!r:.80}'
         )
-    kind = policy_named(name)
+    try:
+        kind = POLICIES.load(name)
+    except PluginError as error:
+        raise BadPolicy(str(error)) from error
     options = {key: value for key, value in config.items() if key != "policy"}
     own = getattr(kind, "from_config", None)
     if own is None:
@@ -71,19 +51,18 @@ def policy_from(config: Mapping[str, Any]) -> Policy:
 def built(what: str, kind: type, options: Mapping[str, Any]) -> object:
     """A `kind` of `options`; `what` is its name in errors. Raises `BadPolicy`."""
     fields = _fields(kind)
-    for option in options:
-        if option not in fields:
-            near = get_close_matches(option, fields, 1)
-            meant = f" (did you mean {near[0]!r}?)" if near else ""
-            raise BadPolicy(f"{what} has no option {option!r}{meant}; it has {', '.join(fields) or 'none'}")
-    lacking = [option for option, field in fields.items() if field.default is field.empty and option not in options]
-    if lacking:
-        raise BadPolicy(f"{what} needs {' and '.join(map(repr, lacking))}")
-    metadata = _metadata(kind)
-    values = {
-        fields[option].name: _read(f"{what}: {option}", fields[option].name, metadata, value)
-        for option, value in options.items()
-    }
+    faults = list(_misnamed(what, fields, options))
+    metadata, values = _metadata(kind), dict[str, object]()
+    for option in filter(fields.__contains__, options):
+        name = fields[option].name
+        try:
+            values[name] = _read(f"{what}: {option}", name, metadata, options[option])
+            _check_field(kind, name, values[name])
+        except BadPolicy as error:
+            faults += error.within(option)
+    if faults:
+        order = {option: place for place, option in enumerate(options)}
+        raise BadPolicy.of(sorted(faults, key=lambda fault: order.get(str(next(iter(fault[0]), "")), len(order))))
     try:
         return kind(**values)
     except BadPolicy:
@@ -92,14 +71,51 @@ def built(what: str, kind: type, options: Mapping[str, Any]) -> object:
         raise BadPolicy(f"{what}: {error}") from error
 
 
+def _check_field(kind: type, name: str, value: object) -> None:
+    """Whether a field of an attrs class takes `value`, as far as it can be told without the others: of a constructor
+    only the first error would be heard. Raises `BadPolicy`."""
+    field = (
+        next((one for one in attrs.fields(kind) if (one.alias or one.name) == name), None) if attrs.has(kind) else None
+    )
+    if field is None or field.validator is None:
+        return
+    try:
+        converted = value if field.converter is None else field.converter(value)
+        field.validator(object.__new__(kind), field, converted)
+    except BadPolicy:
+        raise
+    except Exception:  # it looks at the others, too: the constructor says what is wrong
+        return
+
+
+def _misnamed(
+    what: str, fields: Mapping[str, inspect.Parameter], options: Mapping[str, Any]
+) -> Iterable[tuple[OptionPath, str]]:
+    """Options that there are not, and those that are needed and not there under any name like theirs."""
+    meant = set[str]()
+    for option in options:
+        if option not in fields:
+            near = get_close_matches(option, fields, 1)
+            meant.update(near)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            yield (option,), f"{what} has no option {option!r}{hint}; it has {', '.join(fields) or 'none'}"
+    needed = [option for option, field in fields.items() if field.default is field.empty]
+    lacking = [option for option in needed if option not in options and option not in meant]
+    if lacking:
+        yield (), f"{what} needs {' and '.join(map(repr, lacking))}"
+
+
 def seconds_of(what: str, value: object) -> float:
     """A duration in seconds: a number of them, or a text such as "250ms", "1.5s", "2m". Raises `BadPolicy`."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
-    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None:
-        raise BadPolicy(f'{what} is a duration, as in "250ms", "1.5s", "2m", or a number of seconds; not {value!r:.80}')
-    return float(Decimal(match[1]) * _UNITS[match[2]])
+    try:
+        return seconds(cast(str, value))
+    except BadUnit as error:
+        meant = f"; did you mean {error.near!r}?" if error.near else ""
+        raise BadPolicy(
+            f'{what} is a duration, as in "250ms", "1.5s", "2m", or a number of seconds; not {value!r:.80}{meant}'
+        ) from error
 
 
 def _fields(kind: type) -> dict[str, inspect.Parameter]:
@@ -142,24 +158,17 @@ def _value(what: str, value: object, of: type | None) -> object:
             return policy_from(options)
         return options if of is None else built(what, of, options)
     if isinstance(value, list | tuple):
-        return tuple(_value(what, one, of) for one in cast(Iterable[object], value))
+        return _values(what, cast(Iterable[object], value), of)
     return value
 
 
-def _unknown(name: str) -> BadPolicy:
-    known = known_policies()
-    near = get_close_matches(name, known, 1)
-    meant = f" (did you mean {near[0]!r}?)" if near else ""
-    return BadPolicy(f"policy {name!r} is not known{meant}; known: {', '.join(known)}; or write package.module:Class")
-
-
-def _loaded(name: str, origin: str) -> type[Policy]:
-    try:
-        found: object = EntryPoint(name, origin, GROUP).load()
-    except Exception as error:  # whatever the plug-in's module does
-        why = f"{type(error).__name__}: {error}"
-        raise BadPolicy(f"policy {name!r}: {origin} cannot be imported: {why}") from error
-    # `venues` may be a field, which a class with slots has as a descriptor, and one without only in its objects.
-    if not isinstance(found, type) or not callable(getattr(found, "execute", None)):
-        raise BadPolicy(f"policy {name!r}: {origin} is no policy: a class with `venues` and `execute(order, legs)`")
-    return cast(type[Policy], found)
+def _values(what: str, values: Iterable[object], of: type | None) -> tuple[object, ...]:
+    found, faults = list[object](), list[tuple[OptionPath, str]]()
+    for number, value in enumerate(values):
+        try:
+            found.append(_value(what, value, of))
+        except BadPolicy as error:
+            faults += error.within(number)
+    if faults:
+        raise BadPolicy.of(faults)
+    return tuple(found)

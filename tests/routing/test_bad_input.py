@@ -287,8 +287,8 @@ async def test_while_the_system_stops_orders_are_refused_and_later_there_is_nobo
     class Parting(Door):
         async def on_stop(self, reason: Reason) -> None:
             assert self.quote is not None
-            self.last = self.buy(self.quote.instrument, "0.01")
-            self.execution = await self.last.final()
+            self.late = self.buy(self.quote.instrument, "0.01")
+            self.execution = await self.late.final()
 
     async with trading(App.simulated(Parting)) as (_, assembly, door, btc):
         pass

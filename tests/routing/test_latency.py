@@ -76,3 +76,15 @@ def test_each_venue_has_its_own_histogram_of_every_stage() -> None:
     assert [summary.max_ns for summary in found["a"].values()] == [1, 2, 3, 4, 5]
     assert all(summary.count == 0 for summary in found["b"].values())
     assert list(found["a"]) == list(Stage)
+
+
+@given(st.lists(durations, max_size=100))
+def test_the_buckets_that_are_not_empty_hold_every_value_up_to_a_32nd_below_their_bound(values: list[int]) -> None:
+    bounds = [bound for bound, count in histogram(*values).buckets() for _ in range(count)]
+    assert len(bounds) == len(values)
+    for value, bound in zip(sorted(values), bounds, strict=True):
+        assert value <= bound <= value + value / 32
+
+
+def test_the_bound_of_the_last_bucket_is_what_took_longest() -> None:
+    assert histogram(1, 1 << 60, 1 << 50).buckets() == [(1, 1), (1 << 60, 2)]

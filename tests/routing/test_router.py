@@ -9,6 +9,7 @@ import pytest
 
 from ticktree.actors import StartFailed
 from ticktree.market import Side
+from ticktree.routing import router
 from ticktree.routing.errors import Refused, UnknownMessage, UnknownVenue
 from ticktree.routing.facts import Answered, Doubted, Ended, NotSent, Sent, Turned
 from ticktree.routing.gateway import VenueRules
@@ -16,7 +17,7 @@ from ticktree.routing.orders import Execution, Order, OrderState, Purpose, TimeI
 from ticktree.routing.policies import AnyOf, BestOf, Legs, Timeout
 from ticktree.routing.reports import ReportKind, VenueQuote
 from ticktree.routing.risk import Limits, SelfTrade
-from ticktree.routing.router import DRAINING, STOPPING, DrainRouter, ResumeRouter
+from ticktree.routing.router import AT_ONCE, DRAINING, STOPPING, DrainRouter, ResumeRouter
 from ticktree.routing.scope import Scope
 from ticktree.routing.sends import LegRequest
 
@@ -510,6 +511,61 @@ async def test_a_drained_router_cancels_what_is_open_and_refuses_what_is_new_unt
     assert (await t.order().final()).refusal is not None  # its next life drains, too
     t.router().tell_control(ResumeRouter())
     assert (await t.sent()).state is S.SENT
+
+
+@trading()
+async def test_a_drain_of_many_cancels_a_few_at_a_time_and_refuses_what_is_new_meanwhile(t: Trading) -> None:
+    legs = [await t.live() for _ in range(5 * AT_ONCE)]
+    t.router().tell_control(DrainRouter())
+    for _ in iter(lambda: bool(t.office.draining), True):
+        await asyncio.sleep(0)
+    late = t.order()
+    assert str((await late.final()).refusal) == f"drain: {DRAINING}"
+    assert len(t.a.asked("cancel")) <= 2 * AT_ONCE
+    await t.rest()
+    assert t.a.asked("cancel") == [leg.leg.id for leg in legs]
+
+
+@trading()
+async def test_what_waits_when_a_drain_begins_is_never_sent_though_it_ends_at_once(t: Trading) -> None:
+    handles = [t.order() for _ in range(5 * AT_ONCE)]
+    t.router().tell_control(DrainRouter())
+    t.router().tell_control(ResumeRouter())
+    finals = [await handle.final() for handle in handles]
+    assert {final.state for final in finals} == {S.REJECTED}
+    assert not t.a.asked("submit")
+    assert (await t.sent()).state is S.SENT
+
+
+@trading()
+async def test_a_life_that_begins_in_the_middle_of_a_drain_cancels_the_rest(t: Trading) -> None:
+    legs = [await t.live() for _ in range(3 * AT_ONCE)]
+    t.router().tell_control(DrainRouter())
+    t.router().tell_control("nonsense")
+    await t.rest()
+    assert set(t.a.asked("cancel")) == {leg.leg.id for leg in legs}
+
+
+@trading()
+async def test_a_stop_in_the_middle_of_a_drain_cancels_the_rest(t: Trading, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(router, "AT_ONCE", 1)
+    legs = [await t.live() for _ in range(50)]
+    await t.stop()
+    assert set(t.a.asked("cancel")) == {leg.leg.id for leg in legs}
+    await t.start()
+
+
+@trading()
+async def test_a_drain_leaves_what_stands_at_a_venue_that_is_gone_and_says_so(
+    t: Trading, caplog: pytest.LogCaptureFixture
+) -> None:
+    leg, other = await t.live(), await t.live()
+    del t.office.doors["a"]
+    t.router().tell_control(DrainRouter())
+    await t.rest()
+    for one in (leg, other):
+        assert f"order {one.leg.id} stays where it is: there is no venue a" in caplog.text
+    assert str((await t.order().final()).refusal) == f"drain: {DRAINING}"
 
 
 @trading()

@@ -15,6 +15,7 @@ from ticktree.app import App, Assembly, JournalPart, assemble
 from ticktree.market import Quote
 from ticktree.routing import Fill, OrderHandle, OrderState, OrderUpdate, Terms, TimeInForce, UnknownOrder
 from ticktree.strategies import Strategy
+from ticktree.testing import Trial
 
 from ..market.samples import BTC
 
@@ -217,3 +218,56 @@ async def until(condition: Any) -> None:
     async with asyncio.timeout(DEADLINE_S):
         while not condition():  # noqa: ASYNC110  # what is awaited tells nobody that it happened
             await asyncio.sleep(0.005)
+
+
+class Named(Strategy):
+    """Names its instrument, and takes back what it has by its handle."""
+
+    topics = ("*/*/quote",)
+
+    def on_start(self) -> None:
+        self.seen = list[tuple[str, str, int]]()
+
+    def on_quote(self, quote: Quote) -> None:
+        self.look()
+        handle = self.buy(quote.instrument, "0.5", limit=quote.bid)
+        self.look()
+        assert handle.refusal is None
+        self.after(1.0, handle.order.id)
+        self.handle = handle
+
+    def look(self) -> None:
+        figures = self.position("BTC-USDT"), self.exposure("BTC-USDT")
+        self.seen.append((str(figures[0]), str(figures[1]), len(self.working("BTC-USDT"))))
+
+    def on_timer(self, name: str) -> None:
+        self.replace(self.handle, limit=98)
+        self.cancel(self.handle)
+
+
+def test_an_instrument_may_be_named_and_an_order_be_its_handle() -> None:
+    with Trial(Named) as trial:
+        trial.quote("BTC-USDT", 100, 101)
+        named = trial.strategy(Named)
+        assert named.seen == [("0", "0", 0), ("0.0000", "0.5000", 1)]
+        trial.wait(1.5)
+        assert trial.working == ()
+        trial.quote("BTC-USDT", 100, 101)
+        trial.trade("BTC-USDT", 99)
+        named.look()
+        assert named.seen[-1] == ("0.5000", "0.5000", 0)
+        assert named.position("ETH-USDT") == 0
+
+
+def test_what_stands_against_an_order_is_known_when_the_call_returns() -> None:
+    class Asking(Named):
+        def on_quote(self, quote: Quote) -> None:
+            refusal = self.buy(quote.instrument, 1).refusal
+            assert refusal is not None
+            assert (refusal.limit, refusal.because) == ("halted", "lunch")
+            self.seen.clear()
+
+    with Trial(Asking) as trial:
+        trial.halt("lunch")
+        trial.quote("BTC-USDT", 100, 101)
+        assert [order.state for order in trial.orders] == [OrderState.REJECTED]

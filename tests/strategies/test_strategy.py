@@ -13,6 +13,7 @@ from ticktree.app import App, Assembly, assemble
 from ticktree.market import FeedStatus, OffIncrement, Quote, Trade
 from ticktree.routing import Fill
 from ticktree.strategies import Momentum, NotAtDesk, Strategy
+from ticktree.strategies.momentum import Params
 
 from ..market.samples import BTC
 
@@ -115,6 +116,10 @@ async def test_momentum_trades_and_is_never_further_out_than_its_size() -> None:
     held: asyncio.Queue[Any] = asyncio.Queue()
 
     class Watched(Momentum):
+        def on_start(self) -> None:
+            self.take_params(Params(fast=5, slow=20))
+            super().on_start()
+
         def on_fill(self, fill: Fill) -> None:
             held.put_nowait((self.position(fill.instrument), self.exposure(fill.instrument)))
 

@@ -7,9 +7,11 @@ from typing import Any
 import attrs
 import pytest
 
+from ticktree.actors import PluginError
 from ticktree.routing.errors import BadPolicy
 from ticktree.routing.orders import Execution, Order
 from ticktree.routing.policies import (
+    POLICIES,
     AllOf,
     AnyOf,
     BestOf,
@@ -19,9 +21,7 @@ from ticktree.routing.policies import (
     Sweep,
     Timeout,
     Unwind,
-    known_policies,
     policy_from,
-    policy_named,
 )
 from ticktree.routing.policies.plugins import seconds_of
 
@@ -93,19 +93,19 @@ def announced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_ours_have_short_names() -> None:
-    named = {name: policy_named(name) for name in ("timeout", "any", "all", "best", "sweep")}
+    named = {name: POLICIES.load(name) for name in ("timeout", "any", "all", "best", "sweep")}
     assert named == {"timeout": Timeout, "any": AnyOf, "all": AllOf, "best": BestOf, "sweep": Sweep}
-    assert set(named) <= set(known_policies())
+    assert set(named) <= set(POLICIES.known())
 
 
 def test_an_installed_package_announces_its_own(announced: Path) -> None:
-    assert policy_named("halves") is Halves
+    assert POLICIES.load("halves") is Halves
     assert policy_from({"policy": "halves", "venue": "a", "pause": "20ms"}) == Halves("a", 0.02)
-    assert known_policies()["halves"] == f"{HERE}Halves"
+    assert POLICIES.known()["halves"] == f"{HERE}Halves of halves 1.0"
 
 
 def test_a_dotted_name_is_imported() -> None:
-    assert policy_named(f"{HERE}Halves") is Halves
+    assert POLICIES.load(f"{HERE}Halves") is Halves
 
 
 @scripted
@@ -123,21 +123,23 @@ async def test_a_policy_of_ones_own_works_alone_and_nested(model: Model) -> None
     [
         (
             "tmeout",
-            r"'tmeout' is not known \(did you mean 'timeout'\?\); known: .*any.*; or write package\.module:Class",
+            r"policy 'tmeout': .*\(did you mean 'timeout'\?\); known: .*any.*; or write package\.module:Class",
         ),
-        ("a.b:", "is not known"),
+        ("a.b:", "no installed package has it"),
         ("no.such.module:Nothing", "cannot be imported: ModuleNotFoundError"),
         (f"{HERE}Nothing", "cannot be imported: AttributeError"),
-        (f"{HERE}HERE", "is no policy: a class with `venues` and `execute"),
+        (f"{HERE}HERE", "is no policy: that is a class with `venues` and `execute"),
         ("builtins:int", "is no policy"),
-        ("broken", "no.such.module:Nothing cannot be imported"),
+        ("broken", r"no.such.module:Nothing of halves 1\.0 cannot be imported"),
         ("notone", "is no policy"),
-        ("any", "several claim it"),
+        ("any", "several packages claim it"),
     ],
 )
 def test_a_name_that_leads_nowhere_is_refused(announced: Path, name: str, message: str) -> None:
+    with pytest.raises(PluginError, match=message):
+        POLICIES.load(name)
     with pytest.raises(BadPolicy, match=message):
-        policy_named(name)
+        policy_from({"policy": name})
 
 
 def test_a_configuration_is_read_whole() -> None:
@@ -209,6 +211,7 @@ def test_a_class_may_read_its_options_itself() -> None:
         ({"policy": "any", "venues": "a", "deadline": 1}, "written in brackets"),
         ({"policy": "any", "venues": ["a"], "deadline": "soon"}, r"any': deadline is a duration, as in \"250ms\""),
         ({"policy": "any", "venues": ["a"], "deadline": "-1s"}, "is a duration"),
+        ({"policy": "any", "venues": ["a"], "deadline": "5min"}, r"not '5min'; did you mean '5m'\?"),
         ({"policy": "any", "venues": ["a"], "deadline": True}, "is a duration"),
         ({"policy": "any", "venues": ["a"], "deadline": 0}, "a number of seconds above 0"),
         ({"policy": "any", "venues": [{"venue": "a"}], "deadline": 1}, "written by its name"),
@@ -222,6 +225,20 @@ def test_a_class_may_read_its_options_itself() -> None:
 def test_a_wrong_configuration_is_refused_with_what_to_write(config: dict[str, Any], message: str) -> None:
     with pytest.raises(BadPolicy, match=message):
         policy_from(config)
+
+
+def test_all_that_is_wrong_is_said_at_once_and_where() -> None:
+    inner = {"policy": "timeout", "venue": "a", "deadline": 0, "patience": 1}
+    with pytest.raises(BadPolicy) as caught:
+        policy_from(
+            {"policy": "any", "venues": ["a", inner, {"policy": "gone"}], "deadline": -1, "each": "now", "x": 1}
+        )
+    faults = caught.value.faults
+    assert [path for path, _ in faults] == [
+        ("venues", 1, "deadline"), ("venues", 1, "patience"), ("venues", 2), ("deadline",), ("each",), ("x",),
+    ]  # fmt: skip
+    assert str(caught.value) == "; ".join(why for _, why in faults)
+    assert "above 0, as in 0.25; not -1.0" in dict(faults)["deadline",]
 
 
 @pytest.mark.parametrize(

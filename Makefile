@@ -22,8 +22,11 @@ help: ## this list
 
 setup: $(READY) ## only the set-up
 
-demo: $(READY) ## feeds, strategies and a paper venue, running here in a moment
+demo: $(READY) ## exchanges, venues and strategies on this machine; a feed dies and comes back
 	@$(BIN)/ticktree demo $(ARGS)
+
+# What Python has compiled is kept, also where the environment says no: tests start hundreds of processes.
+test cover soak: export PYTHONDONTWRITEBYTECODE :=
 
 test: $(READY) ## the tests (ARGS="-k mailbox -x")
 	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)

@@ -19,7 +19,7 @@ NOT_SHIPPED = {"tests", "benchmarks", "examples", "docs"}
 
 
 def room_folders() -> list[Path]:
-    """Every folder at the root that is a package and is shipped."""
+    """Every folder at the root that is a package and is shipped, but for `ticktree` itself."""
     return sorted(
         init.parent
         for init in ROOT.glob("*/__init__.py")
@@ -27,24 +27,33 @@ def room_folders() -> list[Path]:
     )
 
 
-def shipped_modules() -> set[str]:
-    """The path every module has inside the wheel."""
-    inside = {f"ticktree/{path.name}" for path in (ROOT / "ticktree").glob("*.py")} | {"ticktree/py.typed"}
-    for room in room_folders():
-        inside |= {f"ticktree/{path.relative_to(ROOT).as_posix()}" for path in room.rglob("*.py")}
+def own_folders() -> list[Path]:
+    """Every folder of `ticktree` itself: what is no link to a room."""
+    return sorted(path for path in (ROOT / "ticktree").iterdir() if path.is_dir() and not path.is_symlink())
+
+
+def shipped() -> dict[str, Path]:
+    """The place that every folder of modules has inside the wheel, and where it is here."""
+    inside = {"ticktree": ROOT / "ticktree"}
+    for top in (*room_folders(), *own_folders()):
+        for folder in {path.parent for path in top.rglob("*.py")}:
+            inside[f"ticktree/{folder.relative_to(top.parent).as_posix()}"] = folder
     return inside
 
 
+def shipped_modules() -> set[str]:
+    """The path every module has inside the wheel."""
+    modules = {f"{place}/{path.name}" for place, folder in shipped().items() for path in folder.glob("*.py")}
+    return modules | {"ticktree/py.typed"}
+
+
 def test_every_folder_with_an_init_is_a_listed_package() -> None:
-    found = {"ticktree"}
-    for room in room_folders():
-        found |= {f"ticktree.{'.'.join(i.parent.relative_to(ROOT).parts)}" for i in room.rglob("__init__.py")}
+    found = [place.replace("/", ".") for place, folder in shipped().items() if (folder / "__init__.py").exists()]
     assert sorted(PACKAGES) == sorted(found)
 
 
 def test_every_folder_with_modules_has_an_init() -> None:
-    folders = {path.parent for room in room_folders() for path in room.rglob("*.py")}
-    assert [folder for folder in folders if not (folder / "__init__.py").exists()] == []
+    assert [folder for folder in shipped().values() if not (folder / "__init__.py").exists()] == []
 
 
 def test_every_room_is_mapped_into_the_package() -> None:

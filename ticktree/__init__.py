@@ -12,8 +12,38 @@ if TYPE_CHECKING:
         Supervisor as Supervisor,
         System as System,
     )
-    from ticktree.app import App as App, run as run
-    from ticktree.market import Ema as Ema, Quote as Quote, Trade as Trade
+    from ticktree.app import App as App, run as run, strategy_part as strategy_part
+    from ticktree.config import BadConfig as BadConfig, load as load
+    from ticktree.market import (
+        Bar as Bar,
+        Batch as Batch,
+        BookUpdate as BookUpdate,
+        Ema as Ema,
+        FeedState as FeedState,
+        FeedStatus as FeedStatus,
+        Gap as Gap,
+        Instrument as Instrument,
+        InstrumentStatus as InstrumentStatus,
+        Live as Live,
+        OrderBook as OrderBook,
+        Quote as Quote,
+        Side as Side,
+        Skipped as Skipped,
+        Stale as Stale,
+        TickKind as TickKind,
+        Trade as Trade,
+        ZScore as ZScore,
+    )
+    from ticktree.routing import (
+        Execution as Execution,
+        Fill as Fill,
+        Order as Order,
+        OrderHandle as OrderHandle,
+        OrderState as OrderState,
+        OrderUpdate as OrderUpdate,
+        Terms as Terms,
+        TimeInForce as TimeInForce,
+    )
     from ticktree.strategies import Strategy as Strategy
 
     __version__: str
@@ -24,15 +54,41 @@ _HOMES = {
     "Actor": "ticktree.actors",
     "ActorRef": "ticktree.actors",
     "App": "ticktree.app",
+    "BadConfig": "ticktree.config",
+    "Bar": "ticktree.market",
+    "Batch": "ticktree.market",
+    "BookUpdate": "ticktree.market",
     "ChildSpec": "ticktree.actors",
     "Ema": "ticktree.market",
+    "Execution": "ticktree.routing",
+    "FeedState": "ticktree.market",
+    "FeedStatus": "ticktree.market",
+    "Fill": "ticktree.routing",
+    "Gap": "ticktree.market",
+    "Instrument": "ticktree.market",
+    "InstrumentStatus": "ticktree.market",
+    "Live": "ticktree.market",
     "Mailbox": "ticktree.actors",
+    "Order": "ticktree.routing",
+    "OrderBook": "ticktree.market",
+    "OrderHandle": "ticktree.routing",
+    "OrderState": "ticktree.routing",
+    "OrderUpdate": "ticktree.routing",
     "Quote": "ticktree.market",
+    "Side": "ticktree.market",
+    "Skipped": "ticktree.market",
+    "Stale": "ticktree.market",
     "Strategy": "ticktree.strategies",
     "Supervisor": "ticktree.actors",
     "System": "ticktree.actors",
+    "Terms": "ticktree.routing",
+    "TickKind": "ticktree.market",
+    "TimeInForce": "ticktree.routing",
     "Trade": "ticktree.market",
+    "ZScore": "ticktree.market",
+    "load": "ticktree.config",
     "run": "ticktree.app",
+    "strategy_part": "ticktree.app",
 }
 
 __all__ = list(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]  # one table, not two

@@ -1,5 +1,6 @@
 """From the value of an application to its supervisor tree, and the plain objects that its actors share."""
 
+from collections.abc import Iterable
 from functools import cache, partial
 from random import Random
 from typing import Any
@@ -18,9 +19,11 @@ from ticktree.actors import (
     LiveClock,
     Mailbox,
     Supervisor,
+    System,
 )
-from ticktree.distribution import Hub, Relay
+from ticktree.distribution import Hub, NoSuchFeed, Relay
 from ticktree.feeds import FeedAccount, Source
+from ticktree.feeds.recording import Recorder
 from ticktree.feeds.simulated import SimulatedExchange
 from ticktree.market import EventKind, Topic, batch_rows, latest_quote
 from ticktree.routing import (
@@ -38,13 +41,16 @@ from ticktree.routing import (
     Venue,
 )
 from ticktree.routing.venues.simulated import Engine, SimulatedGateway
-from ticktree.routing.venues.tcp import TcpGateway, VenueServer
+from ticktree.routing.venues.tcp import VenueServer
 from ticktree.strategies import Strategy
 from ticktree.strategies.strategy import ROWS_AT_ONCE
 
+from .opening import Opening
 from .parts import (
+    AnyVenue,
     App,
     FeedPart,
+    GroupPart,
     RelayPart,
     RouterPart,
     SimulatedPart,
@@ -78,15 +84,26 @@ class Wanted:
     pauses_feed: bool = False
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Assembly:
     """A tree, and the plain objects that its actors share."""
 
+    app: App
     tree: Supervisor
     hub: Hub
     office: Office
     accounts: dict[str, FeedAccount]
+    recorders: dict[str, Recorder]
     clock: Clock
+    _system: System | None = None
+
+    def system(self, *audience: ChildSpec | Supervisor) -> System:
+        """The system of this tree, the same each time; `audience` starts last, stops first, and belongs to nobody."""
+        if self._system is None:
+            tree = attrs.evolve(self.tree, children=(*self.tree.children, *audience))
+            part = self.app.system
+            self._system = System(tree, self.clock, budget_s=part.budget_s, watchdog_s=part.watchdog_s, cpus=part.cpus)
+        return self._system
 
 
 FEW = Mailbox(1_024, Fail())
@@ -99,36 +116,80 @@ def assemble(app: App, clock: Clock | None = None) -> Assembly:
     """Make what `app` describes, on `clock` (live by default). Nothing runs yet."""
     clock = clock or LiveClock()
     trades = bool(app.venues)
-    hub = Hub(keep=(QUOTES,) if trades else ())  # the freshest quotes, for limits and profit
+    hub = Hub(keep=(QUOTES,) if trades or app.strategies else ())  # the freshest: for limits, profit, `Strategy.last`
     office = _office(app, hub, clock)
     accounts = {feed.name: FeedAccount() for feed in app.feeds}
-    wanted: dict[str, Wanted] = {}
-    wanted |= {f"venues/{part.name}": _market(part) for part in app.venues if isinstance(part, VenuePart)}
-    wanted |= {f"servers/{part.name}": _market(part) for part in app.servers}
-    wanted |= {
-        f"strategies/{strategy.name}": Wanted(
-            strategy.topics, None if strategy.columns else ROWS_AT_ONCE, strategy.pauses_feed
-        )
-        for strategy in app.strategies
+    recorders = {
+        feed.name: Recorder(feed.record) for feed in app.feeds if isinstance(feed, FeedPart) and feed.record is not None
     }
     desks: dict[str, Desk] = {}
+    wanted = _wanted(app)
+    rooms = {
+        "venues": [_venue(venue, office) for venue in app.venues],
+        "routers": [_router(router, office) for router in app.routers],
+        "servers": [_server(server) for server in app.servers],
+        "strategies": [_strategy(strategy, app, office, hub, desks) for strategy in app.strategies],
+        "feeds": [
+            spec for feed in app.feeds for spec in _feed(feed, app, hub, accounts[feed.name], recorders.get(feed.name))
+        ],
+    }
+
+    def room(name: str) -> Supervisor:
+        return _room(app, name, rooms[name])
+
     groups: tuple[ChildSpec | Supervisor, ...] = (
         *([ChildSpec("journal", lambda: JournalKeeper(office.blotter), FEW)] if trades else []),
-        _group("venues", [_venue(venue, office) for venue in app.venues]),
-        _group("routers", [_router(router, office) for router in app.routers]),
+        room("venues"),
+        room("routers"),
         *([ChildSpec("portfolio", lambda: Portfolio(office), FEW)] if trades else []),
         *([ChildSpec("controls", lambda: Controls(office, lambda: desks), FEW)] if trades else []),
-        *([_group("servers", [_server(server) for server in app.servers])] if app.servers else []),
+        *([ChildSpec("operations", lambda: _operations(assembly), FEW)] if app.operations else []),
+        *([room("servers")] if app.servers else []),
         ChildSpec("hub", lambda: Subscriber(hub, wanted), FEW),
-        _group("strategies", [_strategy(strategy, app, office, hub, desks) for strategy in app.strategies]),
+        *([ChildSpec("opening", lambda: Opening(office, app.system.opens_within_s), FEW)] if trades else []),
+        room("strategies"),
         *([_relay(app.relay, hub)] if app.relay else []),
-        _group("feeds", [spec for feed in app.feeds for spec in _feed(feed, hub, accounts[feed.name])]),
+        room("feeds"),
     )
-    return Assembly(Supervisor(groups, intensity=3, period_s=30.0, id="ticktree"), hub, office, accounts, clock)
+    assembly = Assembly(
+        app, _supervisor("ticktree", app.supervision.root, groups), hub, office, accounts, recorders, clock
+    )
+    return assembly
 
 
-def _group(id: str, children: list[ChildSpec]) -> Supervisor:
-    return Supervisor(tuple(children), intensity=5, period_s=30.0, id=id)
+def _operations(assembly: Assembly) -> Actor[Any]:
+    from .operations import Operations  # an HTTP server and its metrics, for who wants them
+
+    return Operations(assembly)
+
+
+def _wanted(app: App) -> dict[str, Wanted]:
+    place = app.supervision.place
+    wanted = {place("venues", part.name): _market(part) for part in app.venues if isinstance(part, VenuePart)}
+    wanted |= {place("servers", part.name): _market(part) for part in app.servers}
+    wanted |= {
+        place("strategies", part.name): Wanted(part.topics, None if part.columns else ROWS_AT_ONCE, part.pauses_feed)
+        for part in app.strategies
+    }
+    return wanted
+
+
+def _room(app: App, room: str, specs: list[ChildSpec]) -> Supervisor:
+    """The supervisor of one room: its groups stand where the first of their members would."""
+    children = dict[str, ChildSpec | Supervisor]()
+    groups = app.supervision.groups.get(room, {})
+    for spec in specs:
+        group = next((name for name, part in groups.items() if spec.id in part.members), None)
+        if group is None:
+            children[spec.id] = spec
+        elif group not in children:
+            members = [each for each in specs if each.id in groups[group].members]
+            children[group] = _supervisor(group, groups[group], members)
+    return _supervisor(room, app.supervision.rooms.get(room, GroupPart()), children.values())
+
+
+def _supervisor(id: str, part: GroupPart, children: Iterable[ChildSpec | Supervisor]) -> Supervisor:
+    return Supervisor(tuple(children), part.strategy, part.intensity, part.period_s, id=id, delay=part.delay)
 
 
 def _office(app: App, hub: Hub, clock: Clock) -> Office:
@@ -136,8 +197,8 @@ def _office(app: App, hub: Hub, clock: Clock) -> Office:
     blotter, prices = Blotter(journal), Prices(hub.last_quote)
     return Office(
         blotter, Gate(app.limits, blotter.ledger, prices, clock), prices,
-        routers={router.name: f"routers/{router.name}" for router in app.routers},
-        strategies={strategy.name: f"strategies/{strategy.name}" for strategy in app.strategies},
+        routers={router.name: app.supervision.place("routers", router.name) for router in app.routers},
+        strategies={part.name: app.supervision.place("strategies", part.name) for part in app.strategies},
     )  # fmt: skip
 
 
@@ -147,10 +208,10 @@ def _market(part: VenuePart | VenueServerPart) -> Wanted:
     return Wanted(tuple(Topic(part.prices, "*", kind) for kind in kinds))
 
 
-def _venue(part: VenuePart | TcpVenuePart, office: Office) -> ChildSpec:
-    if isinstance(part, TcpVenuePart):
-        make = partial(TcpGateway, part.url, part.account, part.token)
-        return ChildSpec(part.name, lambda: Venue(part.name, make(), office, part.patience), ORDERS, hand_off=True)
+def _venue(part: AnyVenue, office: Office) -> ChildSpec:
+    if not isinstance(part, VenuePart):
+        made = part.gateway if isinstance(part, TcpVenuePart) else part
+        return ChildSpec(made.name, lambda: Venue(made.name, made.make(), office, made.patience), ORDERS, hand_off=True)
     # The exchange outlives the actor in front of it, as real ones do.
     engine = Engine(part.name, part.rules, Random(part.seed))
 
@@ -184,19 +245,39 @@ def _router(part: RouterPart, office: Office) -> ChildSpec:
 def _strategy(part: StrategyPart, app: App, office: Office, hub: Hub, desks: dict[str, Desk]) -> ChildSpec:
     policy = next((repr(router.policy) for router in app.routers if router.name == part.router), "")
 
+    def feeds(instrument: str) -> tuple[str, ...]:
+        """Those that tell it that book."""
+        return tuple(feed.name for feed in app.feeds if _tells_book(feed, instrument, part.topics))
+
     def start() -> Strategy:
         strategy = part.make()
+        if part.params is not None:
+            strategy.take_params(part.params)
 
         @cache
         def router() -> ActorRef[Any]:
-            return strategy.find(f"routers/{part.router}")
+            return strategy.find(office.routers[part.router])
 
         desks[part.name] = desk = Desk(part.name, part.router, office, router, policy)
         strategy.sit_at(desk)
-        strategy.ask_for_books(lambda feed, instrument: hub.resend_book(strategy.ref, feed, instrument))
+        strategy.ask_for_books(partial(_resend_book, hub, strategy), feeds)
         return strategy
 
     return ChildSpec(part.name, start, part.mailbox, hand_off=part.hand_off)
+
+
+def _tells_book(feed: FeedPart | SimulatedPart, instrument: str, topics: Iterable[Topic]) -> bool:
+    """Whether `feed` brings the book of `instrument`, and it is among `topics`."""
+    offered = (Topic(feed.name, each, EventKind.BOOK) for each in feed.instruments if EventKind.BOOK in feed.kinds)
+    stream = feed.name, instrument, EventKind.BOOK
+    return any(each.matches(*stream) for each in offered) and any(topic.matches(*stream) for topic in topics)
+
+
+def _resend_book(hub: Hub, strategy: Strategy, feed: str, instrument: str) -> bool:
+    try:
+        return hub.resend_book(strategy.ref, feed, instrument)
+    except NoSuchFeed:  # it has not started yet, and tells its books when it does
+        return False
 
 
 def _relay(part: RelayPart, hub: Hub) -> Supervisor:
@@ -204,9 +285,14 @@ def _relay(part: RelayPart, hub: Hub) -> Supervisor:
     return relay.tree()
 
 
-def _feed(part: FeedPart | SimulatedPart, hub: Hub, account: FeedAccount) -> list[ChildSpec]:
+def _feed(
+    part: FeedPart | SimulatedPart, app: App, hub: Hub, account: FeedAccount, tap: Recorder | None
+) -> list[ChildSpec]:
     if isinstance(part, SimulatedPart):
-        exchange = ChildSpec(part.exchange, lambda: SimulatedExchange(part.name, part.market), FEW)
-        return [exchange, *_feed(part.feed, hub, account)]
-    source = Source(part.name, part.topics, hub, hub.ids, account)
+        exchange = ChildSpec(part.exchange, lambda: SimulatedExchange(part.name, part.market, part.listen), FEW)
+        return [exchange, *_feed(part.feed(app.supervision.place("feeds", part.exchange)), app, hub, account, tap)]
+    source = Source(
+        part.name, part.topics, hub, hub.ids, account, part.backoff,
+        on_bad=part.on_bad, stale_after_s=part.stale_after_s, tap=tap,
+    )  # fmt: skip
     return [ChildSpec(part.name, lambda: part.make(source), FEW)]

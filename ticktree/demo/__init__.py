@@ -1,0 +1,1 @@
+"""The whole system, played to an audience: it starts, trades, loses a part, mends itself, and stops."""

@@ -206,6 +206,9 @@ def _run(listener: socket.socket, feeding: socket.socket, control: socket.socket
             while venue.orders() is not None:
                 pass
             return
+        while feeding not in select.select((feeding, client), (), ())[0]:  # feeds start once the venue takes orders
+            if venue.orders() is None:
+                return
         feed, _ = feeding.accept()
         with feed:
             feed.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -4,6 +4,8 @@ import io
 import re
 import runpy
 import shlex
+import subprocess
+import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -133,3 +135,13 @@ def test_links_between_the_pages_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text()):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_config_of_the_readme_runs_the_strategy_of_the_readme(tmp_path: Path) -> None:
+    (config,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "momentum.py").write_text(python_blocks(README)[0])
+    (tmp_path / "momentum.toml").write_text(config)
+    command = [sys.executable, "-m", "ticktree", "check", "momentum.toml"]
+    checked = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert checked.returncode == 0, checked.stderr
+    assert checked.stdout.startswith("PAPER")

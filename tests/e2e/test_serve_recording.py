@@ -39,6 +39,17 @@ async def test_a_feed_reads_the_whole_recording_from_it_and_then_it_ends() -> No
     assert "9,943 of 9,943 messages told, to 2021-04-17 16:44:07 UTC; 1 connection, 1 question answered, " in printed
 
 
+def test_several_recordings_are_exchanges_of_their_own() -> None:
+    files = str(path("kraken")), str(path("binance"))
+    with Program(*COMMAND, *files, "--exchange", "kraken", "--exchange", "binance", "--for", "10ms") as program:
+        code, printed = program.end()
+    assert code == 0, printed
+    words = [line.partition("  ")[2] for line in printed.splitlines() if line.startswith(("ws://", "http://"))]
+    assert words == ["kraken, WebSockets", "kraken, HTTP", "binance, WebSockets", "binance, HTTP"]
+    assert "kraken: 0 of 4,397 messages told" in printed
+    assert "once for each FILE, or not at all; not 1 times" in refused(*files, "--exchange", "kraken")
+
+
 def test_it_ends_on_ctrl_c_and_says_how_far_it_came() -> None:
     with Program(*COMMAND, str(path("kraken"))) as program:
         assert program.until("  kraken, WebSockets").startswith("ws://127.0.0.1:")

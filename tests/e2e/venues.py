@@ -18,7 +18,7 @@ from typing import Any, cast
 
 import attrs
 
-from ticktree.actors import ChildSpec, Clock, LiveClock, Supervisor, System
+from ticktree.actors import ChildSpec, Clock, LiveClock, Supervisor
 from ticktree.app import App, RelayPart, SimulatedPart, Subscriber, Wanted, assemble, run_assembly
 from ticktree.assembly import PRICES
 from ticktree.console import log_to_stdout
@@ -109,9 +109,7 @@ def main(config: str) -> None:
     for engine in engines:
         engine.deaf = engine.engine.name in told.get("deaf", ())
     signal.signal(signal.SIGUSR2, lambda number, frame: behave(engines))
-    group = servers(engines, listen, line, assembly.hub)
-    tree = attrs.evolve(assembly.tree, children=(*assembly.tree.children, group))
-    report = run_assembly(assembly, System(tree, clock))
+    report = run_assembly(assembly, servers(engines, listen, line, assembly.hub))
     for engine in engines:
         print(json.dumps(engine.truth()), flush=True)
     unaccounted = sum(abs(node.mailbox.unaccounted) for node in report.actors)

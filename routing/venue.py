@@ -37,6 +37,7 @@ from .reports import AccountReport, Report, ReportKind, VenueQuote
 log = logging.getLogger("ticktree.routing")
 
 USUAL = Patience()
+STOPPED = "the venue actor stopped"
 
 
 @attrs.frozen
@@ -104,9 +105,12 @@ class Venue(Actor[Any]):
                 raise UnknownMessage(self.path, message)
 
     async def on_stop(self, reason: Reason) -> None:
-        self._pursuit.session_down("the venue actor stopped")
+        self._pursuit.session_down(STOPPED)
         self.door.closed = "it stopped"
-        await self.gateway.stop()
+        try:
+            await self.gateway.stop()
+        finally:
+            self._pursuit.doubt_all(STOPPED)  # a last answer may have come meanwhile: that it is live still, say
 
     def _look(self) -> None:
         self._catch_up()

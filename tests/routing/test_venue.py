@@ -36,6 +36,19 @@ async def test_a_leg_is_in_the_journal_before_its_first_byte_leaves(t: Trading) 
 
 
 @trading()
+async def test_what_is_heard_while_the_session_ends_counts_and_what_is_not_over_then_is_in_doubt(t: Trading) -> None:
+    rests, ends = await t.live(), await t.live()
+
+    def last_words() -> None:
+        t.a.status(rests, S.LIVE)  # the answer to a question that was asked before
+        t.a.end(ends)
+
+    t.a.on_stop = last_words
+    await t.stop()
+    assert (rests.state, ends.state) == (S.UNKNOWN, S.CANCELED)
+
+
+@trading()
 async def test_a_report_is_in_the_journal_before_anybody_hears_of_it(t: Trading) -> None:
     leg = await t.sent()
     t.a.fill(leg, 4)

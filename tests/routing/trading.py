@@ -94,6 +94,7 @@ class ScriptedGateway:
         self.connected = False
         self.stopped = False
         self.on_submit: Callable[[Ticket], None] = lambda ticket: None
+        self.on_stop: Callable[[], None] = lambda: None
         self._hears: Hears | None = None
         self._executions = 0
 
@@ -156,6 +157,7 @@ class ScriptedGateway:
         self._hears = hears
 
     async def stop(self) -> None:
+        self.on_stop()
         self.stopped, self.connected = True, False
 
     def reset(self, reason: str) -> None:

@@ -64,7 +64,7 @@ def test_an_example_is_what_is_said_of_it_is_read_and_is_written(example: str) -
 def test_every_message_has_an_example_and_the_kind_that_the_page_says() -> None:
     (kinds,) = tables("kind")
     assert {name: int(kind) for kind, name, *_ in kinds} == {
-        name: type.__struct_config__.tag for name, type in TYPES.items()
+        name: each.__struct_config__.tag for name, each in TYPES.items()
     }
     shown = {type(typed(number, data)): number for number, _, data in map(taken_apart, EXAMPLES)}
     assert set(shown) == set(TYPES.values())

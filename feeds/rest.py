@@ -139,8 +139,8 @@ class Rest:
     def __init__(
         self, clock: Clock, url: str, limits: RestLimits, proxies: bool = False, tap: Tap | None = None
     ) -> None:
-        # It takes 0.1 s to import: nobody who never asks should wait, nor should a feed in the middle of its data.
-        from .rest_session import asked, opened  # noqa: PLC0415
+        # Here, because who never asks should not wait for it; and not later, in the middle of a feed's data.
+        from .rest_session import asked, opened  # noqa: PLC0415  # 0.1 s
 
         self._asked, self._opened = asked, opened
         self.limits = limits

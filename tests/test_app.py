@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from errno import ENOSPC
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,19 @@ import attrs
 import pytest
 
 from ticktree import App, Strategy
-from ticktree.actors import Exit, Reason, RestartStrategy, StartFailed, StopReport, Supervisor, System
+from ticktree.actors import (
+    Actor,
+    ChildSpec,
+    Exit,
+    Fail,
+    Mailbox,
+    Reason,
+    RestartStrategy,
+    StartFailed,
+    StopReport,
+    Supervisor,
+    System,
+)
 from ticktree.app import (
     BadApp,
     ExitReport,
@@ -291,3 +304,19 @@ def test_what_would_block_the_loop_to_import_is_imported_before_it_runs(
     with pytest.raises(Enough):
         attempt(assemble(asking))
     assert names == ["ticktree.operations.server", "ticktree.feeds.rest_session"]
+
+
+def test_a_run_whose_journal_failed_is_no_clean_end_and_says_why(tmp_path: Path) -> None:
+    assembly = assemble(attrs.evolve(APP, journal=JournalPart(tmp_path / "orders.journal")))
+    journal = assembly.office.blotter.journal
+
+    class Breaks(Actor[None]):
+        def on_start(self) -> None:
+            assert isinstance(journal, Journal)
+            journal.broke(OSError(ENOSPC, "No space left on device"))
+
+    breaks = ChildSpec("breaks", Breaks, Mailbox(1, Fail()))
+    report = attempt(assembly, breaks, curtain(assembly.system, 0.05))
+    assert report.stop.exit_code == 0
+    assert report.exit_code == 1
+    assert "No space left on device" in report.incomplete

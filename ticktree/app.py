@@ -167,5 +167,5 @@ def _report(
         RouterCounts.of(ledger, (part.name for part in app.routers)),
         VenueCounts.of(ledger, (part.name for part in app.venues)),
         {venue: office.latencies.stages(venue) for venue in latencies},
-        tree, app, began_ns, assembly.clock.now_ns(), failed,
+        tree, app, began_ns, assembly.clock.now_ns(), failed, str(office.blotter.journal.failed or ""),
     )  # fmt: skip

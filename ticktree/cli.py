@@ -87,7 +87,7 @@ class Commands(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """As of every group; and what the system refuses, a full disk or a folder of others, is said in one line."""
         sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  # `>&-`: nobody gave us one; until we end
-        sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+        sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115  # likewise
         try:
             return super().main(*args, **kwargs)
         except OSError as error:

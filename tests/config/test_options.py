@@ -28,7 +28,7 @@ class Step:
 class Gate:
     """Of each kind of parameter one."""
 
-    def __init__(  # noqa: PLR0917
+    def __init__(  # noqa: PLR0917  # one of each kind
         self,
         url: str,
         token: str = "",

@@ -91,7 +91,7 @@ async def running(what: App) -> AsyncGenerator[Running]:
 async def until(condition: Callable[[], bool]) -> None:
     """Look again and again; what a test waits for here tells nobody that it has happened."""
     async with asyncio.timeout(DEADLINE_S):
-        while not condition():  # noqa: ASYNC110
+        while not condition():  # noqa: ASYNC110  # nobody is told of it
             await asyncio.sleep(0.002)
 
 

@@ -154,7 +154,7 @@ class Run:
         self.say("\n".join(starting(assembly.tree)))
         ends = (curtain(assembly.system, self._for_s),) if self._for_s is not None else ()
         report = attempt(assembly, *audience(assembly, self), *ends, loop=self._loop, deaf_at_end=True)
-        report = attrs.evolve(report, incomplete=incomplete(report))
+        report = attrs.evolve(report, incomplete=incomplete(report) or report.incomplete)
         code = report.exit_code | self._write(report)
         self._tell(report, last)
         raise SystemExit(code | int(not printed() or self._unprinted))

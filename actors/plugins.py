@@ -79,6 +79,7 @@ class Plugins(Generic[T_co]):
     def __init__(self, group: str, what: str, fits: Callable[[object], str]) -> None:
         self.group, self.what, self._fits = group, what, fits
         self._found: tuple[object, tuple[EntryPoint, ...]] = None, ()  # as of when
+        self._origins = dict[int, str]()  # of those, by `id`: to look one up reads its package's metadata, 1 ms
 
     def load(self, name: str) -> type[T_co]:
         """The class that `name` stands for.
@@ -94,15 +95,15 @@ class Plugins(Generic[T_co]):
         if not points:
             raise UnknownPlugin(self.what, name, self.known())
         if len({point.value for point in points}) > 1:
-            raise AmbiguousPlugin(self.what, name, tuple(sorted(map(_origin, points))))
-        return self._loaded(name, points[0].value, _origin(points[0]))
+            raise AmbiguousPlugin(self.what, name, tuple(sorted(map(self._origin, points))))
+        return self._loaded(name, points[0].value, self._origin(points[0]))
 
     def known(self) -> dict[str, str]:
         """Where each announced name leads, sorted by name: "module:Class of package version". Imports nothing."""
         found = dict[str, str]()
         for point in sorted(self._points(), key=lambda point: (point.name, point.value)):
             also = found.get(point.name)
-            origin = _origin(point)
+            origin = self._origin(point)
             found[point.name] = origin if also in (None, origin) else f"{also}; {origin}"
         return found
 
@@ -112,8 +113,14 @@ class Plugins(Generic[T_co]):
 
         now = tuple((folder, _changed_ns(folder)) for folder in sys.path)
         if self._found[0] != now:
-            self._found = now, tuple(entry_points(group=self.group))
+            self._found, self._origins = (now, tuple(entry_points(group=self.group))), {}
         return self._found[1]
+
+    def _origin(self, point: "EntryPoint") -> str:
+        origin = self._origins.get(id(point))
+        if origin is None:
+            origin = self._origins[id(point)] = _origin(point)
+        return origin
 
     def _loaded(self, name: str, value: str, origin: str) -> type[T_co]:
         module, _, attribute = value.partition(":")

@@ -5,22 +5,31 @@ Tests in `tests/actors/` run in virtual time, all others on uvloop; `@pytest.mar
 
 import asyncio
 import gc
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from typing import Any, cast
 
 import pytest
 import uvloop
-from hypothesis import settings
+from hypothesis import is_hypothesis_test, settings
 
 from tests.actors.harness import without_collector
 from ticktree.actors import VirtualClock, VirtualLoop
 
-# How long an example takes says how busy the machine is.
-settings.register_profile("ticktree", deadline=None)
+# How long an example takes says how busy the machine is. A law is tried 50 times in each test run, and 500 times in
+# soak, where all of them run, too.
+settings.register_profile("ticktree", max_examples=50, deadline=None)
+settings.register_profile("soak", max_examples=500, deadline=None)
 settings.load_profile("ticktree")
 
-SWEPT_EVERY = 500  # tests
+# What no test needs of the programs that tests start, and what costs each of them 0.1 s of its 0.8 s: threads for
+# matrices, and the certificates that this machine trusts.
+STARTS_SOONER = {"OPENBLAS_NUM_THREADS": "1", "SSL_CERT_FILE": os.devnull}
+
+LONG = {"e2e", "benchmarks", "test_docs_site.py"}
+SWEPT_EVERY = 2_000  # tests
 
 unhandled: list[dict[str, Any]] = []
 tests_begun = count()
@@ -28,6 +37,30 @@ tests_begun = count()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "live: on uvloop, in real time")
+    os.environ.update(STARTS_SOONER)
+    if _is_soak(config):
+        settings.load_profile("soak")
+
+
+def _is_soak(config: pytest.Config) -> bool:
+    return str(config.getoption("markexpr")) == "soak"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes seconds comes first: at the end no process waits for another's. Every law is a campaign of its own,
+    once campaigns are asked for."""
+    items.sort(key=lambda item: LONG.isdisjoint((item.path.parent.name, item.path.name)))
+    if _is_soak(config):
+        for item in items:
+            if isinstance(item, pytest.Function) and is_hypothesis_test(item.obj):
+                item.add_marker("soak")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are CPUs: a third of their time, workers wait for what happens in real time."""
+    return (os.cpu_count() or 1) + 1
 
 
 def _guarded(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> Callable[[], asyncio.AbstractEventLoop]:
@@ -51,7 +84,9 @@ def _nothing_unhandled() -> Iterator[None]:
     """The loop's callback for unhandled exceptions is a failure of the test."""
     unhandled.clear()
     _sweep()
+    path = sys.path.copy()
     yield
+    sys.path[:] = path  # a configuration's folder joins it when that is loaded
     assert not unhandled, unhandled
 
 

@@ -185,3 +185,181 @@ def test_at_the_end_of_virtual_time_threads_are_waited_for() -> None:
 
     simulate(main)  # a limit that passed would be a warning, and warnings are errors
     assert gate.is_set()
+
+
+# --- data in virtual time --------------------------------------------------------------------------------------------
+
+
+async def test_data_come_before_alarms_of_their_instant_and_by_rank(clock: VirtualClock) -> None:
+    rang: list[str] = []
+    due_ns = clock.monotonic_ns() + 10**9
+    clock.call_at(due_ns, partial(rang.append, "alarm"))
+    clock.bring_at(due_ns, 2, partial(rang.append, "third"))
+    clock.bring_at(due_ns, 0, partial(rang.append, "first"))
+    clock.bring_at(due_ns, 0, partial(rang.append, "second"))
+    clock.bring_at(due_ns - 1, 9, partial(rang.append, "earlier"))
+    await clock.sleep(2.0)
+    assert rang == ["earlier", "first", "second", "third", "alarm"]
+    assert clock.bringers == 0
+
+
+async def test_data_come_only_when_nothing_is_left_to_be_done_about_what_came_before(clock: VirtualClock) -> None:
+    done: list[str] = []
+
+    async def work(name: str) -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)
+        done.append(name)
+
+    works = list[asyncio.Task[None]]()
+    due_ns = clock.monotonic_ns() + 10**9
+    for name in ("one", "two"):
+        clock.bring_at(due_ns, 0, lambda name=name: works.append(asyncio.create_task(work(name))))  # type: ignore[misc]
+    clock.call_at(due_ns, partial(done.append, "alarm"))
+    await clock.sleep(2.0)
+    assert done == ["one", "two", "alarm"]
+
+
+async def test_an_alarm_waits_for_data_of_its_instant_that_are_asked_for_while_others_come(clock: VirtualClock) -> None:
+    rang: list[str] = []
+    due_ns = clock.monotonic_ns() + 10**9
+
+    async def told() -> None:
+        for row in range(3):
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            clock.bring_at(due_ns, 0, partial(clock_module.settle, turn))
+            await turn
+            rang.append(f"row {row}")
+
+    clock.call_at(due_ns, partial(rang.append, "alarm"))
+    telling = asyncio.create_task(told())
+    await clock.sleep(2.0)
+    await telling
+    assert rang == ["row 0", "row 1", "row 2", "alarm"]
+
+
+async def test_what_is_next_is_the_earliest_of_data_alarms_and_asyncios_own_timers(clock: VirtualClock) -> None:
+    now_ns = clock.monotonic_ns()
+    assert clock.next_due_ns() is None
+    handle = asyncio.get_running_loop().call_later(3.0, lambda: None)
+    assert clock.next_due_ns() == now_ns + 3 * 10**9
+    alarm = clock.call_at(now_ns + 2 * 10**9, lambda: None)
+    assert clock.next_due_ns() == now_ns + 2 * 10**9
+    clock.bring_at(now_ns + 10**9, 0, lambda: None)
+    assert clock.next_due_ns() == now_ns + 10**9
+    await clock.sleep(1.5)
+    assert clock.next_due_ns() == now_ns + 2 * 10**9
+    alarm.cancel()
+    assert clock.next_due_ns() == now_ns + 3 * 10**9
+    handle.cancel()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["data", "alarm"]), st.integers(0, 2)), max_size=30))
+def test_everything_rings_by_time_then_data_by_rank_then_as_it_was_asked_for(said: list[tuple[int, str, int]]) -> None:
+    async def main(clock: VirtualClock) -> list[int]:
+        rang: list[int] = []
+        for number, (due, kind, rank) in enumerate(said):
+            if kind == "data":
+                clock.bring_at(due * 1000, rank, partial(rang.append, number))
+            else:
+                clock.call_at(due * 1000, partial(rang.append, number))
+        await clock.sleep(1.0)
+        return rang
+
+    def place(number: int) -> tuple[int, bool, int, int]:
+        due, kind, rank = said[number]
+        return due, kind == "alarm", rank if kind == "data" else 0, number
+
+    assert simulate(main) == sorted(range(len(said)), key=place)
+
+
+def test_while_data_come_threads_are_heard_all_the_same() -> None:
+    async def main(clock: VirtualClock) -> int:
+        loop, count = asyncio.get_running_loop(), 0
+        answer: asyncio.Future[None] = loop.create_future()
+        threading.Thread(target=lambda: loop.call_soon_threadsafe(answer.set_result, None)).start()
+
+        def bring() -> None:
+            nonlocal count
+            count += 1
+            if not answer.done():
+                clock.bring_at(clock.monotonic_ns() + 1_000, 0, bring)
+
+        bring()
+        await answer
+        return count
+
+    assert simulate(main) >= 1
+
+
+@pytest.mark.parametrize("how", ["alarms", "turns"])
+def test_time_that_will_never_move_is_a_deadlock(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock_module, "_MOST_TURNS", 500)
+
+    async def main(clock: VirtualClock) -> None:
+        def again() -> None:
+            clock.call_at(clock.monotonic_ns(), again)
+
+        if how == "alarms":
+            again()
+            await asyncio.get_running_loop().create_future()
+        while True:  # noqa: ASYNC110  # what is not to be done
+            await asyncio.sleep(0)
+
+    with pytest.raises(Deadlock, match="time stands still: something runs again and again without waiting"):
+        simulate(main)
+
+
+def test_however_much_comes_at_one_instant_is_no_deadlock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock_module, "_MOST_TURNS", 50)
+
+    async def main(clock: VirtualClock) -> int:
+        rows: list[int] = []
+        for row in range(400):
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            clock.bring_at(1_000, 0, partial(clock_module.settle, turn))
+            await turn
+            rows.append(row)
+        return len(rows)
+
+    assert simulate(main) == 400
+
+
+async def test_looks_come_after_all_else_of_their_instant_and_end_no_window(clock: VirtualClock) -> None:
+    seen = list[str]()
+    clock.look_at(5, lambda: seen.append("look"))
+    clock.call_at(5, lambda: seen.append("alarm"))
+    clock.bring_at(5, 0, lambda: seen.append("data"))
+    clock.look_at(3, lambda: seen.append("early look"))
+    assert clock.next_due_ns() == 5
+    await clock.sleep(1e-8)
+    assert seen == ["early look", "data", "alarm", "look"]
+
+
+def test_looks_alone_keep_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock_module, "_PATIENCE_S", 0.01)
+
+    async def main(clock: VirtualClock) -> None:
+        clock.look_at(1, lambda: None)
+        await asyncio.get_running_loop().create_future()
+
+    with pytest.raises(Deadlock, match="what is awaited will never happen"):
+        simulate(main)
+
+
+def test_a_look_that_fails_is_told_as_any_callback_is() -> None:
+    async def main(clock: VirtualClock) -> list[str]:
+        told = list[str]()
+
+        def fail(what: str) -> None:
+            raise ValueError(what)
+
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: told.append(repr(context["exception"])))
+        clock.look_at(1, partial(fail, "a look"))
+        clock.bring_at(2, 0, partial(fail, "data"))
+        await clock.sleep(1.0)
+        return told
+
+    assert simulate(main) == ["ValueError('a look')", "ValueError('data')"]

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.live
 BLOCKING = """
 BLOCK = {{
     "sleep": lambda: time.sleep(0.6),
-    "sum": lambda: sum(range(60_000_000)),
+    "sum": lambda: sum(range(30_000_000)),
     "loop": lambda: [None for _ in range(10_000_000)],
 }}
 

@@ -6,6 +6,7 @@ from .errors import (
     ChecksumFailed as ChecksumFailed,
     FeedError as FeedError,
     NoSnapshot as NoSnapshot,
+    NotAsked as NotAsked,
     Refused as Refused,
     UnknownInstruments as UnknownInstruments,
     UnknownKind as UnknownKind,

@@ -1,14 +1,12 @@
 """What became of every byte and message of a feed, over all its lives and connections."""
 
 from collections import Counter
-from typing import TYPE_CHECKING
 
 import attrs
 
 from ticktree.net import Connection
 
-if TYPE_CHECKING:
-    from .recording.player import Replay
+from .replay import Replay
 
 
 @attrs.define
@@ -35,7 +33,7 @@ class FeedAccount:
     checksums_verified: int = 0
     checksums_failed: int = 0
     unrecorded: int = 0  # lives that were not recorded, or not to their end, though it was asked for: the disk
-    replay: "Replay | None" = None  # of the recording that is played in place of a connection
+    replay: Replay | None = None  # of the files that are played in place of a connection
     _former_bytes_in: int = 0
     _connection: Connection | None = None
     _before: int = 0  # decoded and skipped by former connections

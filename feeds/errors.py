@@ -5,11 +5,13 @@ FeedError
 ├── UnknownInstruments (ValueError)  yours: the exchange does not list what the config asks for
 ├── UnknownKind (ValueError)         yours: a topic asks for a kind of data that the exchange's feed does not bring
 ├── BadMessage                       theirs: a message that cannot be understood; names feed, offset, first bytes
+│   └── NotAsked                     theirs: of a stream, an instrument or a kind that was not asked for
 ├── Refused                          theirs: the exchange ended the conversation, or refused to begin it
 ├── ChecksumFailed                   theirs, or ours: a book is not what the exchange has; it is repaired
 ├── NoSnapshot                       theirs: a gap that nothing can repair but a new connection
 ├── RestError                        theirs: an answer over HTTP that is none (rest.py has its five kinds)
 ├── RecordingError                   theirs, or yours: no recording, or none that can be read (recording/errors.py)
+├── FileError                        theirs, or yours: a file of ticks that cannot be told (files/errors.py)
 ├── PlaybackError (ValueError)       yours: a recording that cannot be served (playback/errors.py)
 ├── BadFault (ValueError)            yours: a fault that the simulated exchange does not know (simulated/faults.py)
 └── TooManyStreams (ValueError)      yours: more than one connection to that exchange can carry (in its module)
@@ -67,6 +69,13 @@ class BadMessage(FeedError):
     def __str__(self) -> str:
         place = "" if self.offset is None else f" at byte {self.offset}:"
         return f"{self.feed}:{place} {self.why}; the message begins {self.head!r}"
+
+
+class NotAsked(BadMessage):
+    """What was not asked for: in a recording, whoever made it asked for more. Nothing is wrong with it."""
+
+    def __init__(self, feed: str, what: str, message: bytes | memoryview) -> None:
+        super().__init__(feed, f"{what[:160]} was not asked for", message)
 
 
 class Refused(FeedError):

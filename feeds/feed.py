@@ -47,7 +47,7 @@ from ticktree.net import (
 from ticktree.net.pulse import LOOKS
 
 from .books import Books
-from .errors import BadMessage, FeedError, Refused, UnknownInstruments, UnknownMessage
+from .errors import BadMessage, FeedError, NotAsked, Refused, UnknownInstruments, UnknownMessage
 from .outlet import Outlet
 from .particular import Acknowledged as Acknowledged, Decoded as Decoded, Particular
 from .recording.blocks import Title
@@ -167,7 +167,7 @@ class Feed(Particular, Outlet[Fault | Look]):
         session.start()
         if self._look_s is None:
             return
-        if self._player is not None:
+        if self._player is not None and self._player.own_time:
             self._player.every(self._look_s, self._look)
         else:
             self.every(self._look_s, Look())
@@ -218,7 +218,7 @@ class Feed(Particular, Outlet[Fault | Look]):
         source = self.source
         if not is_recording(self.url):
             return Session(self, self._new_connection, self._where, source.backoff, source.random)
-        self._player = Player(self, self.url, self.clock, self._define, self._is_busy)
+        self._player = Player(self, self.url, self.clock, self._define, self._is_busy, source.rank)
         self._pulse = None  # who was silent when it was recorded is lost in the recording
         source.account.replay = self._player.replay
         return self._player
@@ -369,7 +369,8 @@ class Feed(Particular, Outlet[Fault | Look]):
         account, name = self.source.account, type(error).__name__
         if isinstance(error, BadMessage):
             error.offset = account.offset
-        level = logging.DEBUG if account.errors[name] else logging.ERROR  # the first of its kind; then they are counted
+        first = logging.INFO if isinstance(error, NotAsked) else logging.ERROR
+        level = logging.DEBUG if account.errors[name] else first  # the first of its kind; then they are counted
         head = bytes(frame[:16])
         log.log(level, "%s: at byte %d, a message that begins %r: %s", self.name, account.offset, head, error)
         if self.source.on_bad == "reconnect" or not self.can_skip or isinstance(error, Refused):

@@ -24,6 +24,7 @@ class Source:
     stamped        binary ticks get the time they were received at
     defined        instruments the exchange has defined, by name: kept over lives
     tap            records what arrives, each life into a file of its own
+    rank           its place among feeds: in back-tests, whose data come first where several have some at one instant
     """
 
     name: str
@@ -39,3 +40,4 @@ class Source:
     stamped: bool = True
     defined: dict[str, Instrument] = attrs.field(factory=dict[str, Instrument])
     tap: Recorder | None = None
+    rank: int = 0

@@ -40,7 +40,7 @@ from ticktree.market import (
     TradingStatus,
 )
 
-from ..errors import BadMessage, FeedError, Refused
+from ..errors import BadMessage, FeedError, NotAsked, Refused
 from ..feed import Acknowledged, Decoded, Feed
 from ..rest import RestLimits, RestRefused
 from ..sequence import SequenceRule
@@ -354,7 +354,7 @@ class BinanceFeed(Feed):
     def _event(self, stream: str, data: bytes, received_ns: int) -> Data | None:
         known = self._streams.get(stream)
         if known is None:
-            raise ValueError(f"stream {stream[:64]!r} was not asked for")
+            raise NotAsked(self.name, f"stream {stream[:64]!r}", data)
         symbol, instrument, kind = known
         payload = kind.needed(data).data
         if payload.s != symbol:

@@ -50,7 +50,7 @@ from ticktree.market import (
     TradingStatus,
 )
 
-from ..errors import BadMessage, Refused, UnknownKind
+from ..errors import BadMessage, NotAsked, Refused, UnknownKind
 from ..feed import Acknowledged, Decoded, Feed
 from ..rest import RestLimits
 from ..sequence import SequenceRule
@@ -342,7 +342,7 @@ class CoinbaseFeed(Feed):
                 case _:
                     raise ValueError("it is neither data nor an answer")
         except LookupError as error:
-            raise BadMessage(self.name, f"{str(error)[:64]} was not asked for", data) from None
+            raise NotAsked(self.name, str(error)[:64], data) from None
         except (ValueError, RecursionError) as error:
             raise BadMessage(self.name, str(error), data) from None
 

@@ -49,7 +49,7 @@ from ticktree.market import (
     TradingStatus,
 )
 
-from ..errors import BadMessage, FeedError, Refused, UnknownKind
+from ..errors import BadMessage, FeedError, NotAsked, Refused, UnknownKind
 from ..feed import Acknowledged, Decoded, Feed
 from ..rest import RestLimits
 from ..source import Source
@@ -333,7 +333,7 @@ class KrakenFeed(Feed):
         try:
             match parsed(data):
                 case [int(), *payload, str(channel), str(pair)]:
-                    return self._told(self._stream(channel, pair), payload, data, received_ns)
+                    return self._told(self._stream(channel, pair, data), payload, data, received_ns)
                 case {"event": "heartbeat" | "pong"}:
                     return ()
                 case {"event": "subscriptionStatus", "status": "subscribed"}:
@@ -352,10 +352,10 @@ class KrakenFeed(Feed):
         except (ValueError, RecursionError) as error:
             raise BadMessage(self.name, str(error), data) from None
 
-    def _stream(self, channel: str, pair: str) -> Stream:
+    def _stream(self, channel: str, pair: str, data: bytes) -> Stream:
         stream = self._streams.get((channel, pair))
         if stream is None:
-            raise ValueError(f"{channel[:64]!r} of {pair[:64]!r} was not asked for")
+            raise NotAsked(self.name, f"{channel[:64]!r} of {pair[:64]!r}", data)
         return stream
 
     def _told(self, stream: Stream, payload: list[Any], data: bytes, received_ns: int) -> Iterable[Event]:

@@ -5,6 +5,7 @@ Reading     `read(path)`, or `Reading(path)` for its progress
 Replaying   a feed's url `file:///path/to/recording?speed=1`; `source.account.replay` tells how far it is
 """
 
+from ..replay import Progress as Progress
 from .entries import Entry as Entry, EntryKind as EntryKind, Hole as Hole
 from .errors import (
     BadReplay as BadReplay,
@@ -18,6 +19,6 @@ from .errors import (
     RecordingError as RecordingError,
     RecordingHole as RecordingHole,
 )
-from .player import Replay as Replay
-from .reading import Progress as Progress, Reading as Reading, read as read
+from .player import RecordingReplay as RecordingReplay
+from .reading import Reading as Reading, read as read
 from .recorder import Recorder as Recorder, RecorderStats as RecorderStats

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from ..rest import Rest, decoded
 from .entries import EntryKind
 from .errors import DamagedRecording, NotRecorded
-from .reading import Reading
+from .reading import Readings
 from .secrets import without_secrets
 
 T = TypeVar("T")
@@ -26,12 +26,12 @@ def question_of(url: str) -> Question:
 
 
 class Answers:
-    """Answers from the recording at `path`, of which nothing is read before the first question."""
+    """Answers from the recordings at `paths`, of which nothing is read before the first question."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, paths: Sequence[Path]) -> None:
         self.playing = False  # before, any answer will do: definitions are asked for before time begins
         self.look = asyncio.Lock()  # held while it is looked through: nothing is to be played meanwhile
-        self._path = path
+        self._paths = paths
         self._ahead: Counter[Question] | None = None  # answers that were not passed yet
         self._passed: Counter[Question] = Counter()
         self._latest: dict[Question, bytes] = {}  # of those that were passed; before, the first of all
@@ -75,10 +75,10 @@ class Answers:
     async def _all(self) -> Counter[Question]:
         """How many answers to each question are still to come."""
         found: Counter[Question] = Counter()
-        reading = Reading(self._path)
+        reading = Readings(self._paths)
         try:
             for number, block in enumerate(reading.blocks()):
-                if block.kind is EntryKind.HTTP:
+                if block is not None and block.kind is EntryKind.HTTP:
                     url, data = block.parts()
                     found[question := question_of(url.decode(errors="replace"))] += 1
                     if not self.playing:

@@ -14,17 +14,18 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import attrs
 
-from ticktree.actors import Clock
+from ticktree.actors import Clock, VirtualClock
 from ticktree.net import Peer, PeerLost
 
+from ..replay import Progress, Replay
 from ..rest import Rest, RestLimits
 from .answers import Answers, RecordedRest
 from .blocks import Block
-from .clock import RecordedClock
 from .connection import PlayedConnection
 from .entries import EntryKind, Hole
 from .errors import BadReplay, RecordingEnded, RecordingError, RecordingHole
-from .reading import Progress, Reading
+from .pace import OwnTime, Pace, Timetable
+from .reading import Readings
 
 log = logging.getLogger("ticktree.feeds")
 
@@ -39,17 +40,35 @@ def is_recording(url: str) -> bool:
     return url.startswith("file:")
 
 
-def located(url: str) -> tuple[Path, float | None]:
-    """Which file `url` names, and how fast to play it; None: as fast as it is taken. Raises `BadReplay`."""
+@attrs.frozen
+class Located:
+    """What a url names: recordings, one after the other, and how to play them.
+
+    speed   how many times as fast as they were recorded; None: as fast as they are taken
+    begins  of back-tests: when the first of them begins on the system's virtual clock, nanoseconds since 1970, and all
+            else at its distance from that; None: in a time of its own
+    """
+
+    paths: tuple[Path, ...]
+    speed: float | None = None
+    begins_ns: int | None = None
+
+
+def located(url: str) -> Located:
+    """`file:///path?speed=10`, or `&begins=NS`, and `&then=/path` for each further file. Raises `BadReplay`."""
     parts = urlsplit(url)
-    path, query = Path(unquote(parts.path)), dict(parse_qsl(parts.query, keep_blank_values=True))
-    speed = query.pop("speed", "max")
-    if parts.netloc not in ("", "localhost") or not path.is_absolute() or parts.fragment:
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    paths = [Path(unquote(parts.path)), *(Path(value) for key, value in query if key == "then")]
+    asked = {key: value for key, value in query if key != "then"}
+    speed, begins = asked.pop("speed", "max"), asked.pop("begins", None)
+    if parts.netloc not in ("", "localhost") or not all(path.is_absolute() for path in paths) or parts.fragment:
         raise BadReplay(url, "the path is to be absolute, after three slashes")
-    if query:
-        raise BadReplay(url, f"it asks for {', '.join(query)}, and there is only speed")
+    if asked:
+        raise BadReplay(url, f"it asks for {', '.join(asked)}, and there is only speed")
+    if begins is not None:
+        return Located(tuple(paths), None, _nanoseconds(url, begins))
     try:
-        return path, None if speed == "max" else _positive(float(speed))
+        return Located(tuple(paths), None if speed == "max" else _positive(float(speed)))
     except ValueError:
         raise BadReplay(url, f"{speed[:20]!r} is no speed") from None
 
@@ -60,56 +79,61 @@ def _positive(number: float) -> float:
     return number
 
 
-@attrs.define(eq=False)
-class Replay:
-    """What becomes of a replay: whether it has `ended`, and why before the recording did, if so (`error`)."""
+def _nanoseconds(url: str, text: str) -> int:
+    if not text.isdecimal() or len(text) > 19:
+        raise BadReplay(url, f"{text[:20]!r} are no nanoseconds since 1970")
+    return int(text)
 
-    reading: Reading
-    ended: bool = False
+
+@attrs.define(eq=False, kw_only=True)
+class RecordingReplay(Replay):
+    """What becomes of a recording."""
+
+    readings: Readings
     skipped: int = 0  # messages of connections that the feed had given up
     missing: Hole = attrs.field(factory=lambda: Hole(0, 0))
-    error: RecordingError | None = None
-    _over: asyncio.Event = attrs.field(factory=asyncio.Event)
 
     def progress(self) -> Progress:
         """How far it is."""
-        return self.reading.progress()
-
-    async def over(self) -> None:
-        """Wait until it has ended, or the feed's life has."""
-        await self._over.wait()
-
-    def end(self, error: RecordingError | None) -> None:
-        """All was played."""
-        self.ended, self.error = True, error
-        self._over.set()
-
-    def stop(self) -> None:
-        """Nothing more is played."""
-        self._over.set()
+        return self.readings.progress()
 
 
 class Player:
     """In the place of a session: `start`, `stop` and the `connection` there is.
 
     `define` comes before the first connection, as it did. `busy`: work beside reading is under way; what it raises ends
-    the replay. Raises `BadReplay` and what `Reading` raises.
+    the replay. `rank`: its place among feeds, where several bring data at the same instant of a virtual clock. Raises
+    `BadReplay` and what `Readings` raises.
     """
 
     def __init__(
-        self, peer: Peer, url: str, clock: Clock, define: Callable[[], Awaitable[None]], busy: Callable[[], bool]
+        self,
+        peer: Peer,
+        url: str,
+        clock: Clock,
+        define: Callable[[], Awaitable[None]],
+        busy: Callable[[], bool],
+        rank: int = 0,
     ) -> None:
-        path, self._speed = located(url)
+        where = located(url)
         self._peer, self._real, self._define, self._busy = peer, clock, define, busy
-        self.replay = Replay(Reading(path))
-        self._blocks = self.replay.reading.blocks()
+        self.replay = RecordingReplay(readings=Readings(where.paths))
+        self._blocks = self.replay.readings.blocks()
         self._first = next(self._blocks, None)
-        self.clock = RecordedClock(self._first.time_ns if self._first else self.replay.reading.title.began_ns)
+        first_ns = self._first.time_ns if self._first else self.replay.readings.title.began_ns
+        self._pace: Pace
+        if where.begins_ns is None:
+            self._pace = OwnTime(clock, first_ns, where.speed)
+        elif isinstance(clock, VirtualClock):
+            self._pace = Timetable(clock, first_ns, where.begins_ns, rank)
+        else:
+            raise BadReplay(url, "it says when it begins, which is for back-tests")
+        self.clock = self._pace.clock
         self.connection: PlayedConnection | None = None
-        self._answers = Answers(path)
+        self._answers = Answers(where.paths)
         self._open: dict[int, str] = {}  # connections of the recording, and where to
         self._task: asyncio.Task[None] | None = None
-        self._began_ns = self._turn_ns = self._turn_blocks = 0
+        self._turn_ns = self._turn_blocks = 0
 
     def rest(self, url: str, limits: RestLimits) -> Rest:
         """Questions over HTTP, answered from the recording."""
@@ -117,8 +141,13 @@ class Player:
         rest.answers = self._answers
         return rest
 
+    @property
+    def own_time(self) -> bool:
+        """Whether its clock is not the system's, so that an actor's timers are none of its own."""
+        return isinstance(self._pace, OwnTime)
+
     def every(self, interval_s: float, call: Callable[[], None]) -> None:
-        """Call again and again, in the recording's time."""
+        """Call again and again, in the recording's own time."""
         interval_ns = round(interval_s * NS)
 
         def ring() -> None:
@@ -140,7 +169,7 @@ class Player:
         if task is not None:
             task.cancel()
             await asyncio.wait([task], timeout=STOP_S)
-        self.replay.reading.close()
+        self.replay.readings.close()
         if self.connection is not None:
             await self.connection.close()
 
@@ -155,40 +184,33 @@ class Player:
     async def _run(self) -> None:
         await self._define()
         self._answers.playing = True
-        self._began_ns = self._turn_ns = self._real.monotonic_ns()
+        self._turn_ns = self._real.monotonic_ns()
         error: RecordingError | None = None
         try:
             if self._first is not None:
                 await self._take(self._first)
             for block in self._blocks:
-                await self._take(block)
+                if block is not None:
+                    await self._take(block)
+                else:
+                    self._open.clear()
+                    self._lose(RecordingEnded("the recording goes on in another file"))
         except RecordingError as damage:
-            log.error("the replay of %s ends: %s", self.replay.reading.path, damage)
+            log.error("the replay of %s ends: %s", damage.path, damage)
             error = damage
         self._lose(RecordingEnded(str(error or "the recording has ended")))
         self._answers.end()
         self.replay.end(error)
 
     async def _take(self, block: Block) -> None:
-        while (due_ns := self.clock.next_ns) is not None and due_ns < block.time_ns:
-            await self._reach(due_ns)
-            self.clock.go_to(due_ns)
+        while (due_ns := self._pace.due_before(block.time_ns)) is not None:
+            await self._pace.reach(due_ns)
             await self._settle()
             await self._breathe()
-        await self._reach(block.time_ns)
-        self.clock.go_to(block.time_ns)
+        await self._pace.reach(block.time_ns)
         await self._play(block)
         await self._settle()
         await self._breathe()
-
-    async def _reach(self, time_ns: int) -> None:
-        """Wait until it is time for what was recorded at `time_ns`."""
-        if self._speed is None or self._first is None:
-            return
-        due_ns = self._began_ns + (time_ns - self._first.time_ns) / self._speed
-        left_ns = due_ns - self._real.monotonic_ns()
-        if left_ns > TURN_NS:
-            await self._real.sleep(left_ns / NS)
 
     async def _settle(self) -> None:
         turns = 0

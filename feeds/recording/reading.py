@@ -6,12 +6,11 @@ Memory never grows by what a length in the file claims: a part is read only if t
 import logging
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-import attrs
-
+from ..replay import Progress
 from . import captures
 from .blocks import HEADER, MAGIC, MOST_LINE, VERSION, Block, Title, block_of, header_of, title_of
 from .entries import Entry, EntryKind
@@ -20,21 +19,6 @@ from .errors import DamagedRecording, EmptyRecording, NewerRecording, NoRecordin
 log = logging.getLogger("ticktree.feeds")
 
 BUFFER_BYTES = 1 << 20
-
-
-@attrs.frozen
-class Progress:
-    """How far a recording was read. Times are of the first block and of the last that was read; 0: none was.
-
-    `torn_bytes`: behind the last whole block, of one that was cut off; known at the end.
-    """
-
-    bytes_done: int
-    bytes_total: int
-    blocks: int
-    first_ns: int
-    time_ns: int
-    torn_bytes: int = 0
 
 
 class Reading:
@@ -151,6 +135,50 @@ class Reading:
             self._done = self._total
         if not offset:
             raise EmptyRecording(self.path, self._total)
+
+
+class Readings:
+    """Reads several recordings of one feed, one after the other, as if they were one; None stands between two.
+
+    Raises as `Reading`; also `DamagedRecording` for one that begins before the one before it has ended.
+    """
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = tuple(paths)
+        self._readings = [Reading(self._paths[0])]
+        self._sizes = [path.stat().st_size for path in self._paths[1:]]  # the others are opened in their turn
+
+    @property
+    def title(self) -> Title:
+        """Of the first."""
+        return self._readings[0].title
+
+    def progress(self) -> Progress:
+        """How far they were read, as of now."""
+        each = [reading.progress() for reading in self._readings]
+        left = sum(self._sizes[len(each) - 1 :])
+        return Progress(
+            sum(one.bytes_done for one in each), left + sum(one.bytes_total for one in each),
+            sum(one.blocks for one in each), each[0].first_ns, max(one.time_ns for one in each),
+            sum(one.torn_bytes for one in each),
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Read no more."""
+        self._readings[-1].close()
+
+    def blocks(self) -> Iterator[Block | None]:
+        """All that is left, in order."""
+        yield from self._readings[0].blocks()
+        for path in self._paths[1:]:
+            last_ns = self.progress().time_ns
+            reading = Reading(path)
+            self._readings.append(reading)
+            yield None
+            for block in reading.blocks():
+                if block.time_ns < last_ns:
+                    raise DamagedRecording(path, 0, "it begins before the one that was given before it ends")
+                yield block
 
 
 def entries_of(block: Block) -> Iterator[Entry]:

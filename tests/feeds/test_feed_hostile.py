@@ -293,7 +293,7 @@ TEXTS = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=max(100, settings().max_examples), deadline=None)
 @given(st.lists(TEXTS, max_size=8), st.sampled_from(["skip", "reconnect"]))
 def test_any_lines_give_events_or_named_errors(texts: list[bytes], policy: Any) -> None:
     feed, connection, account = alone(_in_band)
@@ -330,13 +330,13 @@ def wire_alone() -> tuple[Feed, Any, FeedAccount]:
     return feed, connection, account
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=max(100, settings().max_examples), deadline=None)
 @given(st.lists(st.binary(max_size=300), max_size=6))
 def test_any_bytes_give_a_wire_feed_events_or_named_errors(chunks: list[bytes]) -> None:
     feed_bytes(*wire_alone(), wire.Framing(), chunks)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=max(100, settings().max_examples), deadline=None)
 @given(st.data())
 def test_a_conversation_with_bytes_changed_gives_events_or_named_errors(data: st.DataObject) -> None:
     said = bytearray(conversation())

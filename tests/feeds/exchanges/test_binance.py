@@ -361,13 +361,13 @@ JSON = st.recursive(
 
 
 @given(st.sampled_from(sorted(DATA)), st.dictionaries(st.sampled_from("suUbBaAETmpqeflM"), JSON, max_size=3))
-@settings(max_examples=300)
+@settings(max_examples=max(100, settings().max_examples))
 def test_any_values_are_events_or_a_named_error(kind: str, values: dict[str, Any]) -> None:
     outcome(wrapped(kind, DATA[kind] | values))
 
 
 @given(st.sampled_from(sorted(DATA)), st.integers(0, 250), st.binary(min_size=1, max_size=4))
-@settings(max_examples=300)
+@settings(max_examples=max(100, settings().max_examples))
 def test_any_change_of_a_message_is_events_or_a_named_error(kind: str, at: int, other: bytes) -> None:
     frame = wrapped(kind, DATA[kind])
     outcome(frame[:at] + other + frame[at + len(other) :])

@@ -231,13 +231,13 @@ def outcome(data: bytes) -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=300)
+@settings(max_examples=max(100, settings().max_examples))
 def test_any_bytes_are_events_or_a_named_error(data: bytes) -> None:
     outcome(data)
 
 
 @given(st.sampled_from(sorted(MESSAGES)), st.integers(0, 200), st.sampled_from([*b'0123456789.-e_ r",:[]{}ab', 255]))
-@settings(max_examples=1_000)
+@settings(max_examples=max(300, settings().max_examples))
 def test_any_change_of_a_message_is_events_or_a_named_error(name: str, at: int, other: int) -> None:
     message = MESSAGES[name]
     outcome(message[:at] + bytes([other]) + message[at + 1 :])

@@ -11,7 +11,7 @@ import msgspec
 
 from ticktree.actors import Backoff, ChildSpec, Clock, Supervisor, System
 from ticktree.feeds import Feed, FeedAccount, Source
-from ticktree.feeds.recording import Entry, EntryKind, Replay
+from ticktree.feeds.recording import Entry, EntryKind, RecordingReplay
 from ticktree.feeds.recording.blocks import Title, encoded, first_line
 from ticktree.feeds.recording.recorder import SUFFIX
 from ticktree.market import FeedStatus, Gap, Mark, Skipped, Topic
@@ -31,8 +31,8 @@ class Rig:
     system: System
 
     @property
-    def replay(self) -> Replay:
-        assert self.account.replay is not None
+    def replay(self) -> RecordingReplay:
+        assert isinstance(self.account.replay, RecordingReplay)
         return self.account.replay
 
 

@@ -18,7 +18,7 @@ def answer(url: str, data: str) -> Entry:
 
 
 def answers(folder: Path, *entries: Entry, playing: bool = True) -> Answers:
-    made = Answers(written(folder / "a", *entries))
+    made = Answers([written(folder / "a", *entries)])
     made.playing = playing
     return made
 

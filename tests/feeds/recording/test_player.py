@@ -12,7 +12,7 @@ import pytest
 from ticktree.actors import StartFailed, VirtualClock, simulate
 from ticktree.feeds import BadMessage, FeedError, Source
 from ticktree.feeds.recording import BadReplay, EmptyRecording, Entry, EntryKind, Hole, NoRecording, RecordingError
-from ticktree.feeds.recording.player import located
+from ticktree.feeds.recording.player import Located, located
 from ticktree.feeds.rest import RestLimits
 from ticktree.market import BookUpdate, FeedStatus, Gap, Instrument, Live, Stale, Trade
 from ticktree.net import Connection
@@ -50,7 +50,7 @@ def recording(folder: Path, *entries: Entry | Iterable[Entry]) -> str:
 
 def shortened(url: str, end: bytes) -> str:
     """The recording without its last byte, and with `end` in its place."""
-    path, _ = located(url)
+    (path,) = located(url).paths
     path.write_bytes(path.read_bytes()[:-1] + end)
     return url
 
@@ -72,11 +72,27 @@ def numbers(rig: Rig) -> list[int]:
     ],
 )
 def test_an_address_names_the_file_and_the_speed(url: str, path: str, speed: float | None) -> None:
-    assert located(url) == (Path(path), speed)
+    assert located(url) == Located((Path(path),), speed)
+
+
+def test_an_address_names_further_files_and_when_it_begins() -> None:
+    assert located("file:///a?then=%2Fb%20c&then=%2Fd&begins=17") == Located(
+        (Path("/a"), Path("/b c"), Path("/d")), None, 17
+    )
 
 
 @pytest.mark.parametrize(
-    "url", ["file:a", "file://host/a", "file:///a?speed=0", "file:///a?speed=nan", "file:///a?sped=1", "file:///a#b"]
+    "url",
+    [
+        "file:a",
+        "file://host/a",
+        "file:///a?speed=0",
+        "file:///a?speed=nan",
+        "file:///a?sped=1",
+        "file:///a#b",
+        "file:///a?then=b",
+        "file:///a?begins=-1",
+    ],
 )
 def test_an_address_that_says_something_else_is_refused(url: str) -> None:
     with pytest.raises(BadReplay, match="file:///path"):

@@ -23,6 +23,7 @@ from ticktree.feeds.recording import (
     read,
 )
 from ticktree.feeds.recording.blocks import HEADER, Title, encoded, first_line
+from ticktree.feeds.recording.reading import Readings
 
 from ...recordings import FOLDER, recording
 from .replaying import BEGAN_NS, written
@@ -121,7 +122,7 @@ def test_a_capture_cut_at_any_byte_is_read_as_far_as_it_goes(packed: bool, tmp_p
 # --- damaged -------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=max(100, settings().max_examples), deadline=None)
 @given(st.data())
 def test_a_changed_byte_is_found_and_what_comes_before_it_is_read(data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -254,3 +255,66 @@ def test_real_captures_are_read_as_they_are(name: str, caplog: pytest.LogCapture
     )
     assert reading.progress().torn_bytes == 0
     assert caplog.text == ""
+
+
+# --- several, one after the other ------------------------------------------------------------------------------------
+
+
+def later(seconds: int, *, number: int = 1) -> tuple[Entry, ...]:
+    """What was said on a connection of its own, so much later."""
+    at_ns = BEGAN_NS + seconds * 1_000_000_000
+    return (
+        Entry(EntryKind.CONNECT, at_ns, number, "ws://a"),
+        Entry(EntryKind.RECEIVED, at_ns + 1, number, "", b"%d" % seconds),
+    )
+
+
+def test_several_are_read_as_one_and_none_stands_between_two(tmp_path: Path) -> None:
+    paths = [written(tmp_path / f"{at}", *later(at)) for at in (0, 5, 9)]
+    readings = Readings(paths)
+    blocks = list(readings.blocks())
+    assert [None if block is None else (block.kind, block.time_ns - BEGAN_NS) for block in blocks] == [
+        (EntryKind.CONNECT, 0), (EntryKind.RECEIVED, 1), None,
+        (EntryKind.CONNECT, 5_000_000_000), (EntryKind.RECEIVED, 5_000_000_001), None,
+        (EntryKind.CONNECT, 9_000_000_000), (EntryKind.RECEIVED, 9_000_000_001),
+    ]  # fmt: skip
+
+
+def test_progress_is_over_all_of_them_from_the_start(tmp_path: Path) -> None:
+    paths = [written(tmp_path / f"{at}", *later(at)) for at in (0, 5)]
+    readings, total = Readings(paths), sum(path.stat().st_size for path in paths)
+    before = readings.progress()
+    assert (before.bytes_total, before.blocks) == (total, 0)
+    seen = [(readings.progress().bytes_done, readings.progress().bytes_total) for _ in readings.blocks()]
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert {whole for _, whole in seen} == {total}
+    after = readings.progress()
+    assert (after.bytes_done, after.blocks) == (total, 4)
+    assert (after.first_ns, after.time_ns) == (BEGAN_NS, BEGAN_NS + 5_000_000_001)
+    assert readings.title == Title("test", "tests:Feed", BEGAN_NS)
+
+
+def test_one_that_begins_before_the_last_one_ends_is_damage_that_names_it(tmp_path: Path) -> None:
+    paths = [written(tmp_path / "a", *later(0), *later(5)), written(tmp_path / "b", *later(3))]
+    found = list[object]()
+    with pytest.raises(DamagedRecording, match="it begins before the one that was given before it ends") as error:
+        found.extend(Readings(paths).blocks())
+    assert error.value.path == paths[1]
+
+
+def test_one_that_was_cut_off_is_read_up_to_there_and_the_next_follows(tmp_path: Path) -> None:
+    paths = [written(tmp_path / f"{at}", *later(at)) for at in (0, 5)]
+    paths[0].write_bytes(paths[0].read_bytes()[:-1])
+    readings = Readings(paths)
+    kinds = [None if block is None else block.kind for block in readings.blocks()]
+    assert kinds == [EntryKind.CONNECT, None, EntryKind.CONNECT, EntryKind.RECEIVED]
+    assert readings.progress().torn_bytes > 0
+
+
+def test_one_that_cannot_be_opened_in_its_turn_is_named_then(tmp_path: Path) -> None:
+    paths = [written(tmp_path / "a", *later(0)), tmp_path / "b"]
+    paths[1].touch()
+    readings = Readings(paths)
+    with pytest.raises(EmptyRecording):
+        list(readings.blocks())
+    assert readings.progress().blocks == 2

@@ -9,7 +9,7 @@ from ticktree.feeds.simulated.process import Service
 from ticktree.market import BookUpdate, messages
 from ticktree.net import BadAddress, connect
 
-from ...e2e.program import Program
+from ...e2e.program import Program, in_process
 from .raw import DEADLINE_S, Client
 
 
@@ -53,8 +53,7 @@ async def test_it_breaks_what_it_is_told_to_break_and_counts_it() -> None:
 
 
 def test_it_ends_when_its_time_is_over() -> None:
-    with Program("-m", "ticktree", "exchange", "--for", "500ms", "--loop", "asyncio") as program:
-        code, printed = program.end()
+    code, printed = in_process("exchange", "--for", "100ms", "--loop", "asyncio")
     assert code == 0, printed
     assert printed.splitlines()[-1] == "faults: none"
 
@@ -70,8 +69,7 @@ def test_it_ends_when_its_time_is_over() -> None:
     ],
 )
 def test_what_it_cannot_do_it_says_without_a_traceback(options: tuple[str, ...], why: str) -> None:
-    with Program("-m", "ticktree", "exchange", *options) as program:
-        code, printed = program.end()
+    code, printed = in_process("exchange", *options)
     assert code != 0
     assert why in printed
     assert "Traceback" not in printed

@@ -134,7 +134,7 @@ def test_a_broken_feed_fails_the_tests_that_are_meant_for_it(
     names: set[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(running, "DEADLINE_S", 1.0)
+    monkeypatch.setattr(running, "DEADLINE_S", 0.5)
     found = failures(author, feed, sorted(names))
     assert set(found) == names
     assert rule in {error.rule for error in found.values()}

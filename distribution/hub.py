@@ -223,6 +223,13 @@ class Hub:
                     freshest, best = quote, rank
         return freshest
 
+    def told_last(self, instrument: str) -> Quote | None:
+        """The freshest whole quote of `instrument` that any feed ever told, though it may be lost since: for looking
+        back, and not to trade by."""
+        kept = [feed.values.quote(instrument) for feed in self._feeds.values() if feed.values is not None]
+        whole = [quote for quote in kept if quote is not None and 0 < quote.bid < quote.ask]
+        return max(whole, key=lambda quote: quote.received_time_ns, default=None)
+
     def _in_order(self, tell: Callable[[], None]) -> None:
         """Do it now; or after the batch that is being handed over, of which a feed's book knows already.
 
@@ -291,8 +298,9 @@ class Hub:
         left = _of(feed.name, former.topics) if former is not None else None
         joined = _of(feed.name, latter.topics) if latter is not None else None
         routes = dict(feed.routes)
-        for topics in {left, joined} - {None, frozenset()}:
-            assert topics is not None
+        for topics in dict.fromkeys((left, joined)):  # not a set: who hears first must not depend on hashes
+            if not topics:
+                continue
             route = routes.pop(topics, None)
             stays = [one for one in (route.subscriptions if route is not None else ()) if one is not former]
             if topics == joined and latter is not None:

@@ -32,7 +32,18 @@ class Batch:
     len(batch)   rows, which is what it weighs; a bar weighs one, though it has no row in `ticks`
     """
 
-    __slots__ = ("_bookless", "_ends", "_events", "_made", "_rows", "_ticks", "columnar", "feed", "instruments")
+    __slots__ = (
+        "_bookless",
+        "_ends",
+        "_events",
+        "_made",
+        "_places",
+        "_rows",
+        "_ticks",
+        "columnar",
+        "feed",
+        "instruments",
+    )
 
     def __init__(
         self, feed: str, instruments: InstrumentIds, ticks: Ticks | None = None, events: Sequence[Data] | None = None
@@ -44,6 +55,7 @@ class Batch:
         self._ends: list[int] | None = None  # of each event, in rows, where some have more than one
         self._made: dict[Callable[[Batch], Any], Any] | None = None
         self._bookless: bool | None = None  # once somebody has looked
+        self._places: npt.NDArray[np.intp] | None = None
         self.columnar = ticks is not None
         if ticks is not None:
             self._rows = len(ticks)
@@ -69,6 +81,14 @@ class Batch:
             assert self._ticks is not None
             self._events = columns.events(self._ticks, self.instruments.by_id, self.feed)
         return self._events
+
+    @property
+    def places(self) -> npt.NDArray[np.intp]:
+        """Where the rows stand in tables by id and kind. Worked out once for the hub and the venues that it tells."""
+        places = self._places
+        if places is None:
+            places = self._places = columns.places(self.ticks)
+        return places
 
     def made(self, make: "Callable[[Batch], T]") -> T:
         """What `make` makes of it: worked out once for all who ask, as what many are sent."""
@@ -149,6 +169,11 @@ class Batch:
 
 
 NONE: frozenset[tuple[str, str]] = frozenset()
+
+
+def last_rows(batch: Batch) -> list[columns.Row]:
+    """The last of each stream in it, for `Batch.made`."""
+    return columns.last_rows(batch.ticks, batch.places, batch.instruments.end)
 
 
 def _ends_update(ticks: Ticks) -> npt.NDArray[np.bool_]:

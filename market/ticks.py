@@ -41,6 +41,7 @@ Row = tuple[int, int, int, int, int, int, int, float, float, float, float]
 
 # A numpy step costs 0.5 to 4 us however small the array.
 VECTOR_ROWS = 32
+STRIDE = 4  # kinds that an id has room for in a table by id and kind
 
 
 class TickKind(IntEnum):
@@ -253,6 +254,30 @@ class IdTable:
             raise BadTick(feed, index, f"instrument {ticks['instrument'][index]} was never defined")
         if not self.identical:
             ticks["instrument"] = ours
+
+
+# --- which stream a row is of ---------------------------------------------------------------------------------------
+
+
+def places(ticks: Ticks) -> npt.NDArray[np.intp]:
+    """Of each row, where it stands in a table by id and kind, 3.5 ns a row. In place, for every new array of this size
+    costs page faults."""
+    found: npt.NDArray[np.intp] = ticks["instrument"].astype(np.intp)
+    found *= STRIDE
+    found += ticks["kind"]
+    return found
+
+
+def last_rows(ticks: Ticks, where: npt.NDArray[np.intp], end: int) -> list[Row]:
+    """The last row of each kind of each instrument, in no order; 4 ns a row, and 0.2 us for each that is found.
+
+    `where` they stand is known, and `end` is beyond all ids.
+    """
+    if len(ticks) < VECTOR_ROWS:
+        return list({row[:2]: row for row in _unpacked(ticks)}.values())
+    last, numbers = np.empty(STRIDE * end, np.intp), np.arange(len(ticks))
+    last[where] = numbers  # of those at one place the last stays; 1.2 ns a row, where `put` takes 3
+    return list(RECORD.iter_unpack(ticks.view(OPAQUE)[last.take(where) == numbers].tobytes()))
 
 
 def copied(ticks: Ticks) -> Ticks:

@@ -29,7 +29,7 @@ from .errors import (
     UnknownOrder as UnknownOrder,
     UnknownVenue as UnknownVenue,
 )
-from .gateway import Fees as Fees, Gateway as Gateway, Hears as Hears, VenueRules as VenueRules
+from .gateway import Fees as Fees, FeeTier as FeeTier, Gateway as Gateway, Hears as Hears, VenueRules as VenueRules
 from .holdings import Holding as Holding, Money as Money, PortfolioSnapshot as PortfolioSnapshot
 from .journal import Durability as Durability, Journal as Journal, Nowhere as Nowhere, journal_path as journal_path
 from .keeper import JournalKeeper as JournalKeeper

@@ -8,13 +8,14 @@ what is known of an order, what is doubted, asked again or canceled again is the
 import string
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import pairwise
 from random import Random
 from typing import Protocol
 
 import attrs
 
 from ticktree.actors import Clock
-from ticktree.market import Instrument
+from ticktree.market import Instrument, plain
 
 from .errors import BadOrder
 from .orders import Ticket, TimeInForce
@@ -25,11 +26,51 @@ READABLE = string.ascii_lowercase + string.digits + "-."
 
 
 @attrs.frozen
+class FeeTier:
+    """The rates for who has traded a notional of `above` so far, in the quote currency."""
+
+    above: Decimal
+    maker: Decimal
+    taker: Decimal
+
+    def __str__(self) -> str:
+        return f"from {plain(self.above)} on {_rates(self.maker, self.taker)}"
+
+
+@attrs.frozen
 class Fees:
-    """Of the notional, in the quote currency: 0.001 is ten basis points; a negative one is a rebate."""
+    """What an execution costs. `maker` and `taker` are of the notional, in the quote currency: 0.001 is ten basis
+    points; a negative one is a rebate.
+
+    per_unit       besides, of each unit of size: a share, a contract
+    per_execution  besides, of each execution
+    tiers          other rates, for who traded so much since the venue began; ascending
+    currency       what fees are paid in, in place of the quote currency; the amounts stay the same
+    """
 
     maker: Decimal = Decimal(0)
     taker: Decimal = Decimal(0)
+    per_unit: Decimal = Decimal(0)
+    per_execution: Decimal = Decimal(0)
+    tiers: tuple[FeeTier, ...] = ()
+    currency: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        begins = [Decimal(0), *(tier.above for tier in self.tiers)]
+        if any(one >= other for one, other in pairwise(begins)):
+            raise ValueError("tiers ascend, and begin above 0: below the first one are `maker` and `taker`")
+
+    def __str__(self) -> str:
+        rates = _rates(self.maker, self.taker) if self.maker or self.taker or self.tiers else ""
+        unit = f"{plain(self.per_unit)} a unit" if self.per_unit else ""
+        execution = f"{plain(self.per_execution)} an execution" if self.per_execution else ""
+        told = ", ".join(filter(None, (rates, unit, execution)))
+        paid = f", in {self.currency}" if self.currency and told else ""
+        return "; ".join((told + paid or "none", *map(str, self.tiers)))
+
+
+def _rates(maker: Decimal, taker: Decimal) -> str:
+    return f"{plain(taker * 100)} % taker, {plain(maker * 100)} % maker"
 
 
 @attrs.frozen

@@ -83,6 +83,9 @@ class Venue(Actor[Any]):
 
     def on_message(self, message: Any) -> None:
         match message:
+            case Batch() | Quote() | Trade() | BookUpdate():  # first: of most there is one for each tick
+                if self._market is not None:
+                    self._market.on_market(message)
             case SubmitLeg(record):
                 self._submit(record)
             case CancelLeg(record):
@@ -94,9 +97,6 @@ class Venue(Actor[Any]):
                 self._ask_quote(instrument, answer)
             case _Look():
                 self._look()
-            case Quote() | Trade() | BookUpdate() | Batch():
-                if self._market is not None:
-                    self._market.on_market(message)
             case Bar():
                 pass
             case _ if isinstance(message, MARKS):

@@ -94,7 +94,7 @@ class KnownBooks:
 
     def skipped(self, mark: Skipped) -> None:
         """Rows were lost here."""
-        for book in mark.books:
+        for book in sorted(mark.books):  # a set has no order that two runs share
             built = self._built.get(book)
             if built is not None:
                 built.lose()

@@ -144,4 +144,5 @@ class Policy(Protocol):
 
 def cost(price: Decimal, rules: VenueRules, buys: bool) -> Decimal:
     """What one unit costs, or brings, at `price` for who takes it, fees included."""
-    return price * (1 + rules.fees.taker) if buys else price * (1 - rules.fees.taker)
+    fee = price * rules.fees.taker + rules.fees.per_unit  # the first tier's: who trades enough for another knows
+    return price + fee if buys else price - fee

@@ -474,6 +474,15 @@ def test_the_freshest_quote_of_all_feeds_is_told(columns: bool) -> None:
     assert hub.last_quote("BTC-USDT") == at(7)
 
 
+def test_what_was_told_last_is_known_though_its_feed_is_lost() -> None:
+    hub = quoting(at(1), at(5, "b"), at(6, "c", bid=102.0))  # crossed
+    hub.mark(FeedStatus("b", FeedState.LOST, "the line", 7))
+    assert hub.last_quote("BTC-USDT") != at(5, "b")
+    assert hub.told_last("BTC-USDT") == at(5, "b")
+    assert hub.told_last("ETH-USDT") is None
+    assert Hub(IDS).told_last("BTC-USDT") is None
+
+
 def test_only_quotes_that_the_hub_keeps_are_told() -> None:
     assert Hub(IDS).last_quote("BTC-USDT") is None
     assert quoting(at(1), keep=("sim/*/trade", "sim/ETH-USDT/*")).last_quote("BTC-USDT") is None

@@ -9,7 +9,7 @@ from hypothesis import example, given, strategies as st
 
 from ticktree.market import TICK, BadTick, BookUpdate, Data, Side, TickFlag, TickKind, Ticks, ticks
 from ticktree.market.instruments import MOST_IDS
-from ticktree.market.ticks import RECORD, VECTOR_ROWS, IdTable, check, copied, encode, encoded
+from ticktree.market.ticks import RECORD, VECTOR_ROWS, IdTable, check, copied, encode, encoded, last_rows, places
 
 from .samples import IDS, data_events, quote, quotes, trade, trades, update
 
@@ -67,6 +67,18 @@ def test_what_the_record_cannot_say_is_left_behind() -> None:
     assert ticks.events(encoded([rich]), IDS.by_id, "sim") == [
         BookUpdate("sim", rich.instrument, rich.bids, (), False, 9, 9, 1, 2)
     ]
+
+
+# --- which stream a row is of ---------------------------------------------------------------------------------------
+
+
+@given(st.lists(data_events, min_size=1, max_size=15), st.sampled_from([1, VECTOR_ROWS]))
+def test_the_last_row_of_each_stream_is_found(events: list[Data], times: int) -> None:
+    rows = encoded(events * times)
+    last = {(row[0], row[1]): row for row in rows.tolist()}
+    found = last_rows(rows, places(rows), IDS.end)
+    assert {(row[0], row[1]): row for row in found} == last
+    assert len(found) == len(last)
 
 
 # --- check ---------------------------------------------------------------------------------------------------------

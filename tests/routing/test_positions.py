@@ -178,7 +178,7 @@ corrections = st.tuples(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=max(100, settings().max_examples))
 @given(st.lists(executions | corrections | st.just("look"), min_size=1, max_size=40), st.integers(1, 300))
 def test_positions_are_what_a_replay_of_the_executions_as_they_are_now_comes_to(
     steps: list[Execution | tuple[int, int, int, Decimal] | str], at: int

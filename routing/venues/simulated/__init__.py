@@ -6,7 +6,13 @@ from .faults import (
     Faults as Faults,
     FaultyLink as FaultyLink,
     FaultyVenue as FaultyVenue,
-    Latency as Latency,
 )
 from .gateway import SimulatedGateway as SimulatedGateway, Unreadable as Unreadable
+from .latency import (
+    Drawn as Drawn,
+    Latency as Latency,
+    Lognormal as Lognormal,
+    Percentiles as Percentiles,
+    Samples as Samples,
+)
 from .voice import OnReport as OnReport

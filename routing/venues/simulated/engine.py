@@ -33,6 +33,7 @@ from ...orders import OrderState, Ticket, TimeInForce
 from ...reports import AccountReport, Report, ReportKind, VenueExecution, VenueQuote
 from .accounts import SIGN, Account, ExecutionKey, VenueOrder
 from .executions import Costs, ExecutionIds
+from .floor import Floor
 from .listing import Listing
 from .rules import objection, replace_objection
 from .voice import OnReport, Voice, unheard
@@ -52,12 +53,18 @@ class Engine:
         self.name, self.rules = name, rules
         self._voice = Voice(on_report)
         self._accounts: dict[str, Account] = {}
-        self._listings: dict[str, Listing] = {}
+        self._floor = Floor(self._filled, self._outdated, self._advance, self._voice.speak)
         self._costs = Costs(rules.fees)
         self._ids = ExecutionIds(random, rules.trading_days)
         self._now_ns = 0
         self._expiries: list[tuple[int, int, VenueOrder]] = []  # a heap; those over are left in until they are due
         self._accepted = 0
+        own = type(self)  # one that looks at quotes or trades itself is told each
+        self._takes_rows = (own.on_quote, own.on_trade, own.on_book) == (
+            Engine.on_quote,
+            Engine.on_trade,
+            Engine.on_book,
+        )
 
     def listen(self, account: str, hears: Callable[[Report], None] | None) -> None:
         """Let `hears`, and nobody who did before, hear what is said to one account from now on; None: nobody."""
@@ -146,7 +153,7 @@ class Engine:
         self._advance(now_ns)
         self._voice.speak()
         name = instrument if isinstance(instrument, str) else instrument.name
-        listing = self._listings.get(name)
+        listing = self._floor.listings.get(name)
         if listing is None or not self.rules.quotes:
             return None
         bids, asks = listing.depth(Side.BUY, levels), listing.depth(Side.SELL, levels)
@@ -160,60 +167,35 @@ class Engine:
 
     def on_quote(self, quote: Quote) -> None:
         """The best prices of one instrument: both sides are displayed anew. Of no effect where a book is told."""
-        listing = self._listings.get(quote.instrument.name)
-        if listing is None or listing.instrument is not quote.instrument:
-            listing = self._defined(quote.instrument)
-        if listing.on_quote(quote):
-            self._reached(listing, quote.received_time_ns)
+        self._floor.on_quote(quote)
 
     def on_book(self, update: BookUpdate) -> None:
         """Levels of one instrument; those in it are displayed anew."""
-        listing = self._listings.get(update.instrument.name)
-        if listing is None or listing.instrument is not update.instrument:
-            listing = self._defined(update.instrument)
-        if listing.on_book(update):
-            self._reached(listing, update.received_time_ns)
+        self._floor.on_book(update)
 
     def on_trade(self, trade: Trade) -> None:
         """A trade of the market: resting orders that it would have met are filled."""
-        listing = self._listings.get(trade.instrument.name)
-        if listing is None or listing.instrument is not trade.instrument:
-            listing = self._defined(trade.instrument)
-        if listing.on_trade(trade):
-            self._advance(trade.received_time_ns)
-            listing.printed(trade)
-            self._voice.speak()
+        self._floor.on_trade(trade)
 
     def on_market(self, event: Data | Batch) -> None:
         """Any of them, or all that one read brought; bars are passed over."""
-        if isinstance(event, Quote):
+        if isinstance(event, Batch):
+            if event.columnar and self._takes_rows:
+                self._floor.on_rows(event)
+            else:
+                for each in event.events:
+                    self.on_market(each)
+        elif isinstance(event, Quote):
             self.on_quote(event)
         elif isinstance(event, Trade):
             self.on_trade(event)
         elif isinstance(event, BookUpdate):
             self.on_book(event)
-        elif isinstance(event, Batch):
-            for each in event.events:
-                self.on_market(each)
 
-    def _reached(self, listing: Listing, time_ns: int) -> None:
-        self._advance(time_ns)
-        listing.reached()
-        self._voice.speak()
-
-    def _defined(self, instrument: Instrument) -> Listing:
-        """The market defines an instrument, or defines it anew: what increments mean may be different from now on."""
-        listing = self._listings.get(instrument.name)
-        if listing is None:
-            listing = self._listings[instrument.name] = Listing(instrument, self._filled)
-        elif listing.instrument == instrument:
-            listing.instrument = instrument  # its status may be different
-        else:
-            for order in [order for shelf in listing.shelves.values() for order in shelf.orders()]:
-                self._end(order, OrderState.CANCELED, f"{instrument.name} was defined anew")
-            listing = self._listings[instrument.name] = Listing(instrument, self._filled)
-            self._voice.speak()
-        return listing
+    def _outdated(self, listing: Listing) -> None:
+        """The market defined an instrument anew: nobody knows what the increments of its orders mean now."""
+        for order in [order for shelf in listing.shelves.values() for order in shelf.orders()]:
+            self._end(order, OrderState.CANCELED, f"{order.instrument} was defined anew")
 
     # --- time ------------------------------------------------------------------------------------------------------
 
@@ -316,9 +298,9 @@ class Engine:
 
     def _listed(self, instrument: Instrument) -> Listing:
         """Where an order of `instrument` goes. As long as the market said nothing, a ticket's word is taken for it."""
-        listing = self._listings.get(instrument.name)
+        listing = self._floor.listings.get(instrument.name)
         if listing is None or (not listing.market.known and listing.instrument == instrument):
-            return self._defined(instrument)
+            return self._floor.defined(instrument)
         return listing
 
     def _work(self, listing: Listing, order: VenueOrder) -> None:
@@ -343,7 +325,7 @@ class Engine:
                 order.owner.reducing[order] = None
 
     def _replace(self, order: VenueOrder, quantity: int, limit: int | None) -> None:
-        listing = self._listings[order.instrument]
+        listing = self._floor.listings[order.instrument]
         reason = replace_objection(self.rules, order, listing, (quantity, limit))
         if reason:
             self._refuse(order.owner.name, ReportKind.REPLACE_REJECTED, order.ticket.client_id, reason)
@@ -360,7 +342,7 @@ class Engine:
 
     def _unrest(self, order: VenueOrder) -> None:
         if order.resting:
-            self._listings[order.instrument].remove(order)
+            self._floor.listings[order.instrument].remove(order)
             order.owner.reducing.pop(order, None)
 
     def _end(self, order: VenueOrder, state: OrderState, reason: str) -> None:
@@ -378,7 +360,7 @@ class Engine:
     def _filled(self, order: VenueOrder, quantity: int, price: int, maker: bool) -> None:
         owner, ticket = order.owner, order.ticket
         key = self._ids.next(self._now_ns)
-        fee, currency = self._costs.of(ticket.instrument, quantity, price, maker)
+        fee, currency = self._costs.of(owner.name, key, ticket.instrument, (quantity, price), maker)
         execution = VenueExecution(
             key[1], order.instrument, order.side, quantity, price, fee, currency, maker, trading_day=key[0]
         )
@@ -417,7 +399,7 @@ class Engine:
             )
         self._advance(now_ns)
         price = former.price_increments if price is None else price
-        fee = self._costs.of(order.ticket.instrument, quantity, price, former.maker)[0]
+        fee = self._costs.corrected(account, key, order.ticket.instrument, former, (quantity, price))
         execution = msgspec.structs.replace(
             former, quantity_increments=quantity, price_increments=price, fee=fee, revision=former.revision + 1
         )

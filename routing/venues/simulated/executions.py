@@ -4,9 +4,12 @@ from datetime import UTC, datetime
 from decimal import Context, Decimal
 from random import Random
 
+import attrs
+
 from ticktree.market import Instrument
 
 from ...gateway import Fees
+from ...reports import VenueExecution
 from .accounts import ExecutionKey
 
 # An instrument's increments and multiplier have up to 60 digits each, counts of increments 19: nothing is rounded.
@@ -14,26 +17,79 @@ EXACT = Context(prec=400)
 _DAY_NS = 86_400 * 1_000_000_000
 
 
+@attrs.frozen
+class _Terms:
+    """Of one instrument: what one increment of size at a price of one increment is worth, in which currency, and what
+    one increment of size costs whatever its price."""
+
+    notional: Decimal
+    quote: str
+    size_fee: Decimal
+
+
 class Costs:
-    """Fees of the notional: price x size x multiplier x rate, in the instrument's quote currency."""
+    """What executions cost their accounts, by the venue's fees.
+
+    By which tier an account is charged its notional in the quote currency of the instrument decides, all it traded
+    before. An execution keeps its rate: what is corrected or busted later gives back exactly what it was charged for.
+    """
 
     def __init__(self, fees: Fees) -> None:
         self._fees = fees
-        self._of: dict[Instrument, tuple[Decimal, Decimal, str]] = {}
+        self._terms: dict[Instrument, _Terms] = {}
+        # Where there are tiers:
+        self._traded: dict[tuple[str, str], Decimal] = {}  # (account, quote currency) -> notional
+        self._rates: dict[ExecutionKey, Decimal] = {}  # that were charged
 
-    def of(self, instrument: Instrument, quantity: int, price: int, maker: bool) -> tuple[Decimal, str]:
-        """The fee and its currency; quantity and price in increments."""
-        costs = self._of.get(instrument)
-        if costs is None:
-            costs = self._of[instrument] = self._worked_out(instrument)
-        rate = costs[0] if maker else costs[1]
-        return (EXACT.multiply(quantity * price, rate) if rate else rate), costs[2]
+    def of(
+        self, account: str, key: ExecutionKey, instrument: Instrument, terms: tuple[int, int], maker: bool
+    ) -> tuple[Decimal, str]:
+        """The fee of a new execution and its currency. `terms`: quantity and price, in increments."""
+        rate = self._fees.maker if maker else self._fees.taker
+        if self._fees.tiers:
+            rate = self._rates[key] = self._rate(account, instrument, maker, rate)
+            self._trade(account, instrument, terms[0] * terms[1])
+        return self._fee(instrument, terms, rate), self._fees.currency or self._of(instrument).quote
 
-    def _worked_out(self, instrument: Instrument) -> tuple[Decimal, Decimal, str]:
-        """What one increment of size at a price of one increment costs (maker, taker), and in which currency."""
-        one = notional(instrument, 1, 1)
-        currency = instrument.name.rpartition("-")[2]
-        return EXACT.multiply(one, self._fees.maker), EXACT.multiply(one, self._fees.taker), currency
+    def corrected(
+        self, account: str, key: ExecutionKey, instrument: Instrument, former: VenueExecution, terms: tuple[int, int]
+    ) -> Decimal:
+        """The fee of an execution that is now of other terms; 0 of one that is busted."""
+        rate = self._fees.maker if former.maker else self._fees.taker
+        if self._fees.tiers:
+            rate = self._rates[key]
+            before = former.quantity_increments * former.price_increments
+            self._trade(account, instrument, terms[0] * terms[1] - before)
+        return self._fee(instrument, terms, rate) if terms[0] else Decimal(0)
+
+    def _fee(self, instrument: Instrument, terms: tuple[int, int], rate: Decimal) -> Decimal:
+        fees, of = self._fees, self._of(instrument)
+        fee = EXACT.multiply(terms[0] * terms[1], EXACT.multiply(of.notional, rate)) if rate else rate
+        if of.size_fee:
+            fee = EXACT.add(fee, EXACT.multiply(terms[0], of.size_fee))
+        return EXACT.add(fee, fees.per_execution) if fees.per_execution else fee
+
+    def _rate(self, account: str, instrument: Instrument, maker: bool, rate: Decimal) -> Decimal:
+        traded = self._traded.get((account, self._of(instrument).quote), Decimal(0))
+        for tier in self._fees.tiers:
+            if traded < tier.above:
+                break
+            rate = tier.maker if maker else tier.taker
+        return rate
+
+    def _trade(self, account: str, instrument: Instrument, increments: int) -> None:
+        """So much more, or less."""
+        of = self._of(instrument)
+        stream = account, of.quote
+        self._traded[stream] = EXACT.add(self._traded.get(stream, Decimal(0)), EXACT.multiply(increments, of.notional))
+
+    def _of(self, instrument: Instrument) -> _Terms:
+        found = self._terms.get(instrument)
+        if found is None:
+            size_fee = EXACT.multiply(instrument.size_increment, self._fees.per_unit)
+            quote = instrument.name.rpartition("-")[2]
+            found = self._terms[instrument] = _Terms(notional(instrument, 1, 1), quote, size_fee)
+        return found
 
 
 def notional(instrument: Instrument, quantity: int, price: int) -> Decimal:

@@ -1,4 +1,4 @@
-"""What goes wrong on the way to a venue and at the venue itself, drawn from a seed; and how long the way takes."""
+"""What goes wrong on the way to a venue and at the venue itself, drawn from a seed."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,25 +15,10 @@ from ...orders import Ticket
 from ...reports import Report, ReportKind, VenueExecution
 from .accounts import ExecutionKey
 from .engine import Engine
+from .latency import Latency
 
 M = TypeVar("M")
 NS = 1_000_000_000
-
-
-@attrs.frozen
-class Latency:
-    """How long a message is on its way, each way: `fixed_s`, and up to `jitter_s` more."""
-
-    fixed_s: float = 0.0
-    jitter_s: float = 0.0
-
-    def __attrs_post_init__(self) -> None:
-        if self.fixed_s < 0 or self.jitter_s < 0:
-            raise ValueError(f"a latency is of 0 seconds or more; not {self.fixed_s}, {self.jitter_s}")
-
-    def draw(self, random: Random) -> float:
-        """Of one message, in seconds."""
-        return self.fixed_s + random.uniform(0, self.jitter_s) if self.jitter_s else self.fixed_s
 
 
 @attrs.frozen
@@ -150,8 +135,8 @@ class Line(Generic[M]):
 class FaultyLink(Generic[M]):
     """One direction of a link. Messages keep their order, whatever the latency, unless a fault is drawn.
 
-    Without latency `send` delivers at once what no fault holds up. `broken` is called when the session
-    breaks; whoever hears it clears both directions.
+    `latency` is that of this way. Without it `send` delivers at once what no fault holds up. `broken` is called when
+    the session breaks; whoever hears it clears both directions.
     """
 
     def __init__(
@@ -165,7 +150,7 @@ class FaultyLink(Generic[M]):
     ) -> None:
         self._clock, self._random, self._faults, self._latency = clock, random, faults, latency
         self._deliver, self._broken = deliver, broken
-        self._at_once = latency == Latency()
+        self._at_once = latency.none
         self._line: Line[M] = Line(clock, deliver)
         self._last_ns = 0  # when the last message in order is due
         self._held: list[M] = []

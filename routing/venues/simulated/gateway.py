@@ -25,7 +25,8 @@ from ...gateway import Hears, VenueRules
 from ...orders import Ticket
 from ...reports import AccountReport, Report, ReportKind, VenueQuote
 from .engine import Engine
-from .faults import NONE, NS, Faults, FaultyLink, FaultyVenue, Latency, happens
+from .faults import NONE, NS, Faults, FaultyLink, FaultyVenue, happens
+from .latency import Latency
 
 Answer = Callable[[VenueQuote | None], None]
 Said = Report | AccountReport | tuple[int, VenueQuote | None]  # of a quote: which question it answers
@@ -92,11 +93,11 @@ class SimulatedGateway:
         self._started = _Session(
             hears, random,
             FaultyLink(clock, random, faults, self._latency, self._arrive, broken),
-            FaultyLink(clock, random, faults, self._latency, self._hear, broken),
+            FaultyLink(clock, random, faults, self._latency.returning, self._hear, broken),
             FaultyVenue(self.engine, clock, random, faults),
         )  # fmt: skip
         self.engine.listen(self._account, self._said)
-        self._connect(self._latency.draw(random) + self._latency.draw(random))
+        self._connect(self._latency.draw(random) + self._latency.returning.draw(random))
 
     async def stop(self) -> None:
         """End the session, for good. Nothing is waited for."""

@@ -8,29 +8,32 @@ all. Prices that are off the increments count as the nearest one, sizes as the w
 import math
 from collections.abc import Iterator
 
-from ticktree.market import BookUpdate, Instrument, Level, OrderBook, Quote, Side
+from ticktree.market import BookUpdate, Instrument, Level, OrderBook, Side
 
 _EXACT = 1 << 50  # below it a float tells a number of increments from the next, after a multiplication
 _FIRST_LEVELS = 4
+
+Top = tuple[float, float, float, float]
+"""Bid, bid size, ask, ask size; a side that is empty has 0."""
 
 
 class Market:
     """The displayed side of one instrument. Prices and sizes given and told are in increments."""
 
-    __slots__ = ("_book", "_instrument", "_per_price", "_per_size", "_quote", "_taken")
+    __slots__ = ("_book", "_instrument", "_per_price", "_per_size", "_taken", "_top")
 
     def __init__(self, instrument: Instrument) -> None:
         self._instrument = instrument
         self._per_price, self._per_size = 1 / float(instrument.price_increment), 1 / float(instrument.size_increment)
-        self._quote: Quote | None = None
+        self._top: Top | None = None
         self._book: OrderBook | None = None
         self._taken: dict[tuple[Side, int], int] = {}
 
     # --- what the market says --------------------------------------------------------------------------------------
 
-    def on_quote(self, quote: Quote) -> None:
+    def on_top(self, top: Top) -> None:
         """Its word about both best prices; not listened to where there is a book."""
-        self._quote = quote
+        self._top = top
         if self._taken and self._book is None:
             self._taken = {}
 
@@ -55,7 +58,7 @@ class Market:
     @property
     def known(self) -> bool:
         """Whether it ever said anything."""
-        return self._quote is not None or self._book is not None
+        return self._top is not None or self._book is not None
 
     @property
     def book_best(self) -> tuple[float, float]:
@@ -87,10 +90,10 @@ class Market:
     def _displayed(self, side: Side) -> Iterator[Level]:
         if self._book is not None:
             return _ladder(self._book, side)
-        quote = self._quote
-        if quote is None:
+        top = self._top
+        if top is None:
             return iter(())
-        level = (quote.bid, quote.bid_size) if side is Side.BUY else (quote.ask, quote.ask_size)
+        level = top[:2] if side is Side.BUY else top[2:]
         return iter((level,) if level[0] > 0 else ())
 
     # --- what is taken ---------------------------------------------------------------------------------------------

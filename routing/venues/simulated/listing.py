@@ -18,15 +18,19 @@ import math
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator
 
-from ticktree.market import BookUpdate, Instrument, Quote, Side, Trade, TradingStatus
+from ticktree.market import BookUpdate, Instrument, Side, TradingStatus
 
 from .accounts import OTHER, SIGN, Account, VenueOrder
-from .liquidity import Market
+from .liquidity import Market, Top
 
 Filled = Callable[[VenueOrder, int, int, bool], None]
 """Books a fill: the order, how much, the price, whether it was the maker. May take other orders off the shelves."""
 
+Reach = tuple[float, float]
+"""What meets a resting order: an ask or a trade below the first, a bid or a trade above the second."""
+
 ANY = -math.inf  # a reach that every price has
+NOTHING: Reach = -math.inf, math.inf  # rests
 
 
 class Shelf:
@@ -92,36 +96,38 @@ class Shelf:
 
 
 class Listing:
-    """One instrument: its market, its shelves, and the matching. It books nothing itself: `filled` does."""
+    """One instrument: its market, its shelves, and the matching. It books nothing itself: `filled` does.
 
-    __slots__ = ("_filled", "_highest_ask", "_lowest_bid", "instrument", "market", "shelves")
+    `reaches`, which all listings of a venue share, is told the reach of those by name where anything rests.
+    """
 
-    def __init__(self, instrument: Instrument, filled: Filled) -> None:
+    __slots__ = ("_filled", "_highest_ask", "_lowest_bid", "_reaches", "instrument", "market", "shelves")
+
+    def __init__(self, instrument: Instrument, filled: Filled, reaches: dict[str, Reach]) -> None:
         self.instrument = instrument
         self.market = Market(instrument)
         self.shelves = {Side.BUY: Shelf(Side.BUY), Side.SELL: Shelf(Side.SELL)}
-        self._filled = filled
-        self._highest_ask = 0.0  # an ask below it may meet a resting order: half an increment above the best buy
-        self._lowest_bid = math.inf
+        self._filled, self._reaches = filled, reaches
+        self._highest_ask, self._lowest_bid = NOTHING  # half an increment beyond the best buy, and the best sell
 
     # --- what the market says. Each answers whether a resting order may be met --------------------------------------
 
-    def on_quote(self, quote: Quote) -> bool:
+    def on_top(self, top: Top) -> bool:
         """Its best prices."""
-        self.market.on_quote(quote)
-        return 0.0 < quote.ask < self._highest_ask or quote.bid > self._lowest_bid
+        self.market.on_top(top)
+        return 0.0 < top[2] < self._highest_ask or top[0] > self._lowest_bid
 
     def on_book(self, update: BookUpdate) -> bool:
         """Its levels."""
         self.market.on_book(update)
-        if self._highest_ask == 0.0 and self._lowest_bid == math.inf:
+        if (self._highest_ask, self._lowest_bid) == NOTHING:
             return False
         bid, ask = self.market.book_best
         return ask < self._highest_ask or bid > self._lowest_bid
 
-    def on_trade(self, trade: Trade) -> bool:
+    def on_trade(self, price: float) -> bool:
         """What it traded."""
-        return trade.price < self._highest_ask or trade.price > self._lowest_bid
+        return price < self._highest_ask or price > self._lowest_bid
 
     # --- incoming orders -------------------------------------------------------------------------------------------
 
@@ -205,9 +211,14 @@ class Listing:
     def _look(self, side: Side) -> None:
         best, increment = self.shelves[side].best, float(self.instrument.price_increment)
         if side is Side.BUY:
-            self._highest_ask = 0.0 if best is None else (best + 0.5) * increment
+            self._highest_ask = NOTHING[0] if best is None else (best + 0.5) * increment
         else:
-            self._lowest_bid = math.inf if best is None else (best - 0.5) * increment
+            self._lowest_bid = NOTHING[1] if best is None else (best - 0.5) * increment
+        reach = self._highest_ask, self._lowest_bid
+        if reach == NOTHING:
+            self._reaches.pop(self.instrument.name, None)
+        else:
+            self._reaches[self.instrument.name] = reach
 
     def reached(self) -> None:
         """Fill what the market's displayed other side reaches."""
@@ -233,12 +244,12 @@ class Listing:
             taken += quantity
         return taken
 
-    def printed(self, trade: Trade) -> None:
+    def printed(self, at: float, size: float, aggressor: Side | None) -> None:
         """Fill what a trade of the market would have filled."""
-        price, left = self.market.price_of(trade.price), self.market.size_of(trade.size)
+        price, left = self.market.price_of(at), self.market.size_of(size)
         for side, shelf in self.shelves.items():
             left = self._through(shelf, price, left)
-            if trade.aggressor is not side:
+            if aggressor is not side:
                 left = self._at(shelf, price, left)
 
     def _through(self, shelf: Shelf, price: int, left: int) -> int:

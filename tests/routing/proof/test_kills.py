@@ -191,7 +191,7 @@ async def killed(path: Path, times: int, seed: int) -> Lives:
 
 
 async def test_traders_that_are_killed_lose_nothing_and_send_nothing_twice(tmp_path: Path) -> None:
-    lives = await killed(tmp_path / "orders.journal", 20, 1)
+    lives = await killed(tmp_path / "orders.journal", 12, 1)
     assert lives.in_flight > 0
     assert lives.told
 

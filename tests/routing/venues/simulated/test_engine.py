@@ -7,7 +7,7 @@ import pytest
 
 from ticktree.market import Batch, InstrumentIds, TradingStatus
 from ticktree.routing.errors import UnknownOrder
-from ticktree.routing.gateway import Fees, VenueRules
+from ticktree.routing.gateway import Fees, FeeTier, VenueRules
 from ticktree.routing.orders import OrderState, TimeInForce
 from ticktree.routing.reports import ReportKind
 
@@ -402,6 +402,20 @@ def test_maker_and_taker_pay_their_own_fee_of_the_notional() -> None:
     assert (maker.fee, maker.fee_currency, maker.maker) == (Decimal("-0.0003"), "USD", True)
     assert (taker.fee, taker.fee_currency, taker.maker) == (Decimal("0.0015"), "USD", False)
     assert maker.id != taker.id
+
+
+def test_tiers_go_by_what_an_account_traded_and_a_bust_takes_back_what_was_charged() -> None:
+    tiers = (FeeTier(Decimal(300), Decimal("0.01"), Decimal("0.02")),)
+    bench = Bench(VenueRules(fees=Fees(Decimal("0.1"), Decimal("0.2"), per_execution=Decimal(7), tiers=tiers)))
+    bench.rest("a", "1", BUY, 9, 100)
+    for quantity in (3, 1, 1):
+        bench.engine.hit("a", "1", quantity, 0)
+    first, second, _ = bench.engine.executions("a")
+    assert [first.fee, second.fee] == [37, 8]
+    bench.engine.bust("a", first.id, 0)
+    bench.engine.hit("a", "1", 1, 0)
+    bench.engine.correct("a", second.id, 2, 100, 0)
+    assert [one.fee for one in bench.engine.executions("a")] == [0, 9, 8, 17]
 
 
 def test_a_bust_of_an_open_order_opens_it_again_and_a_finished_one_stays_finished(bench: Bench) -> None:

@@ -115,6 +115,19 @@ def test_latency_counts_each_way() -> None:
     rigged(test, Latency(0.1))
 
 
+def test_the_way_back_may_take_another_time_than_the_way_there() -> None:
+    async def test(rig: Rig) -> None:
+        await rig.clock.sleep(1)
+        rig.submit("1")
+        await rig.clock.sleep(0.25)
+        assert rig.engine.orders("paper") == {}
+        await rig.clock.sleep(1)
+        assert rig.ears.log == ["up True", "1 accepted"]
+        assert rig.ears.times_s == pytest.approx([0.4, 1.4])
+
+    rigged(test, Latency(0.3, back=Latency(0.1)))
+
+
 def test_an_answer_from_within_a_report_is_served_after_the_reports_before() -> None:
     def answer(rig: Rig, report: Report) -> None:
         if report.kind is ReportKind.ACCEPTED and report.client_id == "1":

@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 from ticktree.market import Instrument, Side
 from ticktree.routing.venues.simulated.liquidity import Market
 
-from .bench import ONE, book, quote
+from .bench import ONE, book
 
 increments = st.sampled_from([Decimal(text) for text in ("0.01", "0.0001", "1", "0.25", "0.00000001", "5", "0.3")])
 
@@ -42,7 +42,7 @@ def test_beyond_what_a_float_can_tell_fractions_are_exact() -> None:
 def test_an_empty_side_shows_nothing() -> None:
     market = Market(ONE)
     assert (list(market.levels(Side.BUY)), market.displays(Side.BUY), market.known) == ([], False, False)
-    market.on_quote(quote(ask=(100, 1)))
+    market.on_top((0.0, 0.0, 100.0, 1.0))
     assert (list(market.levels(Side.BUY)), list(market.levels(Side.SELL)), market.known) == ([], [(100, 1)], True)
 
 

@@ -87,7 +87,7 @@ def test_noise_is_malformed_or_a_message(noise: bytes) -> None:
     messages.told(body(noise))
 
 
-@settings(max_examples=300)
+@settings(max_examples=max(100, settings().max_examples))
 @given(server_messages | client_messages, st.data())
 def test_a_message_with_changed_bytes_is_malformed_or_a_message(message: Any, data: st.DataObject) -> None:
     encoded = bytearray(messages.encode(message))

@@ -12,10 +12,10 @@ BIN := $(VENV)/bin
 HERE := $(shell pwd | cksum | cut -d ' ' -f 1)# an environment names its folder: a moved checkout gets a new one
 LOCKED := $(VENV)/.locked-$(HERE)
 READY := $(VENV)/.ready-$(HERE)
-CHECKED := ticktree tests $(wildcard examples benchmarks)
+CHECKED := ticktree tests $(wildcard examples benchmarks docs/generate)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all cover lint format bench soak mutants lock clean
+.PHONY: help setup demo test test-all cover lint format docs bench peers soak mutants lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -45,8 +45,15 @@ format: $(READY) ## let ruff write what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+docs: $(READY) ## the documentation as a site, in site/: open site/index.html
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict && echo site/index.html
+
 bench: $(READY) ## the benchmarks, or one: NAME=...
 	@$(BIN)/python -m benchmarks $(NAME) $(ARGS)
+
+peers: ## an environment of its own with what the benchmarks hold us against (PYTHON=python3.12)
+	@$(or $(PYTHON),python3.12) -m venv .venv-peers
+	@.venv-peers/bin/python -m pip install -qq --disable-pip-version-check -r benchmarks/peer_programs/requirements.txt
 
 soak: $(READY) ## campaigns of full size; they write soak.json
 	@$(BIN)/python -m pytest -m soak $(ARGS)
@@ -70,10 +77,10 @@ test-all: ## the tests on every supported Python found here (PYTHONS="python3.12
 lock: ## resolve the dependencies anew into requirements.lock (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv" >&2; exit 1; }
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade \
-	  --custom-compile-command "make lock" --group dev pyproject.toml --output-file requirements.lock
+	  --custom-compile-command "make lock" --all-extras --group dev pyproject.toml --output-file requirements.lock
 
 clean: ## remove environments, caches and built files
-	rm -rf .venv .venv-* build dist ./*.egg-info .coverage .coverage.* htmlcov soak.json
+	rm -rf .venv .venv-* build dist site ./*.egg-info .coverage .coverage.* htmlcov soak.json
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -237,7 +237,8 @@ def test_what_is_said_while_nobody_listens_is_bounded(module: Write, monkeypatch
         until(lambda: one.code is not None)
         one.hear(heard.append)
         until(lambda: isinstance(heard[-1], Ended))
-    assert heard == [Said("one", "98"), Said("one", "99"), Ended("one", 0)]
+    unheard = [Said("one", "97"), Said("one", "98"), Said("one", "99"), Ended("one", 0)]
+    assert heard in (unheard[-3:], unheard)  # its end may have come to word after it was listened to
 
 
 def test_those_of_a_company_end_together_whatever_is_raised(module: Write) -> None:

@@ -15,6 +15,8 @@ ROOT = Path(__file__).parents[1]
 SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
 PACKAGES: list[str] = SETUPTOOLS["packages"]
 ROOMS: dict[str, str] = SETUPTOOLS["package-dir"]  # ticktree.actors -> actors
+DATA: dict[str, list[str]] = SETUPTOOLS["package-data"]  # package -> patterns of files beside its modules
+TEMPLATES = ROOT / "ticktree" / "templates"  # no packages: what `ticktree new` makes some of
 NOT_SHIPPED = {"tests", "benchmarks", "examples", "docs"}
 
 
@@ -29,7 +31,8 @@ def room_folders() -> list[Path]:
 
 def own_folders() -> list[Path]:
     """Every folder of `ticktree` itself: what is no link to a room."""
-    return sorted(path for path in (ROOT / "ticktree").iterdir() if path.is_dir() and not path.is_symlink())
+    folders = {path for path in (ROOT / "ticktree").iterdir() if path.is_dir() and not path.is_symlink()}
+    return sorted(folders - {TEMPLATES})
 
 
 def shipped() -> dict[str, Path]:
@@ -42,9 +45,15 @@ def shipped() -> dict[str, Path]:
 
 
 def shipped_modules() -> set[str]:
-    """The path every module has inside the wheel."""
+    """The path every module has inside the wheel, and what stands beside them."""
     modules = {f"{place}/{path.name}" for place, folder in shipped().items() for path in folder.glob("*.py")}
-    return modules | {"ticktree/py.typed"}
+    return modules | {
+        path.relative_to(ROOT).as_posix()
+        for package, patterns in DATA.items()
+        for pattern in patterns
+        for path in (ROOT / package.replace(".", "/")).glob(pattern)
+        if path.is_file()
+    }
 
 
 def test_every_folder_with_an_init_is_a_listed_package() -> None:

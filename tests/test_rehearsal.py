@@ -35,13 +35,13 @@ KRAKEN = FeedPart("kraken", KrakenFeed, ("SC-EUR",), KINDS)
 
 
 class Buyer(Strategy):
-    """Buys once, at the best price."""
+    """Buys once, at the market: told as fast as can be, a price is gone before an order at it arrives."""
 
     topics = ("binance/NKN-USDT/quote",)
 
     def on_quote(self, quote: Quote) -> None:
         if not self.exposure(quote.instrument):
-            self.buy(quote.instrument, "60", limit=quote.ask)
+            self.buy(quote.instrument, "60")
 
 
 def never() -> Any:

@@ -2,8 +2,7 @@
 
 import re
 from pathlib import Path
-from types import NoneType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import get_type_hints
 
 import pytest
 from msgspec import Struct
@@ -11,35 +10,11 @@ from msgspec.structs import fields
 
 from ticktree.report import Report
 
+from .shapes import shape, structs
+
 PAGE = Path(__file__).parent.parent / "docs" / "report.md"
-PLAIN: dict[object, str] = {int: "whole number", float: "number", str: "text", bool: "true or false"}
-
-
-def structs(kind: Any) -> list[type[Struct]]:
-    """`kind` and all that stand in it, each once, in the order of its keys."""
-    found, inner = list[type[Struct]](), get_args(kind)
-    if isinstance(kind, type) and issubclass(kind, Struct):
-        found, inner = [kind], tuple(get_type_hints(kind).values())
-    for hint in inner:
-        found += [one for one in structs(hint) if one not in found]
-    return found
-
 
 STRUCTS = structs(Report)
-
-
-def shape(hint: Any) -> str:
-    """What stands there, in words."""
-    if isinstance(hint, type) and issubclass(hint, Struct):
-        return f"[{hint.__name__}](#{hint.__name__.lower()})"
-    inside = [one for one in get_args(hint) if one is not NoneType]
-    if get_origin(hint) is dict:
-        return f"object of name: {shape(inside[1])}"
-    if get_origin(hint) is list:
-        return f"list of {shape(inside[0])}"
-    if get_origin(hint) is tuple:
-        return f"[{', '.join(map(shape, inside))}]"
-    return f"{shape(inside[0])}, or null" if inside else PLAIN[hint]
 
 
 @pytest.mark.parametrize("kind", STRUCTS, ids=lambda kind: kind.__name__)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         System as System,
     )
     from ticktree.app import App as App, run as run, strategy_part as strategy_part
+    from ticktree.backtesting.notebook import Result as Result, backtest as backtest
     from ticktree.config import BadConfig as BadConfig, load as load
     from ticktree.market import (
         Bar as Bar,
@@ -75,6 +76,7 @@ _HOMES = {
     "OrderState": "ticktree.routing",
     "OrderUpdate": "ticktree.routing",
     "Quote": "ticktree.market",
+    "Result": "ticktree.backtesting.notebook",
     "Side": "ticktree.market",
     "Skipped": "ticktree.market",
     "Stale": "ticktree.market",
@@ -86,6 +88,7 @@ _HOMES = {
     "TimeInForce": "ticktree.routing",
     "Trade": "ticktree.market",
     "ZScore": "ticktree.market",
+    "backtest": "ticktree.backtesting.notebook",
     "load": "ticktree.config",
     "run": "ticktree.app",
     "strategy_part": "ticktree.app",

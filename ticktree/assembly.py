@@ -1,6 +1,6 @@
 """From the value of an application to its supervisor tree, and the plain objects that its actors share."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache, partial
 from random import Random
 from typing import Any
@@ -13,7 +13,6 @@ from ticktree.actors import (
     Block,
     ChildSpec,
     Clock,
-    Conflate,
     DropOldest,
     Fail,
     LiveClock,
@@ -25,7 +24,7 @@ from ticktree.distribution import Hub, NoSuchFeed, Relay
 from ticktree.feeds import FeedAccount, Source
 from ticktree.feeds.recording import Recorder
 from ticktree.feeds.simulated import SimulatedExchange
-from ticktree.market import EventKind, Topic, batch_rows, latest_quote
+from ticktree.market import EventKind, Topic, batch_rows
 from ticktree.routing import (
     Blotter,
     Controls,
@@ -34,12 +33,14 @@ from ticktree.routing import (
     Journal,
     JournalKeeper,
     Ledger,
+    Nowhere,
     Office,
     Portfolio,
     Prices,
     Router,
     Venue,
 )
+from ticktree.routing.reports import Report
 from ticktree.routing.venues.simulated import Engine, SimulatedGateway
 from ticktree.routing.venues.tcp import VenueServer
 from ticktree.strategies import Strategy
@@ -84,6 +85,20 @@ class Wanted:
     pauses_feed: bool = False
 
 
+@attrs.frozen
+class Simulation:
+    """What a back-test has where a live run has chance and a file: all that is drawn comes from `seed`, all facts about
+    orders go to `journal`."""
+
+    seed: int
+    journal: Nowhere
+    heard: Callable[[str, Report], None]  # what each simulated venue says, when it says it
+
+    def random(self, *names: str) -> Random:
+        """What one part of the application draws from, whatever others draw."""
+        return Random("/".join((str(self.seed), *names)))
+
+
 @attrs.define(eq=False)
 class Assembly:
     """A tree, and the plain objects that its actors share."""
@@ -95,6 +110,7 @@ class Assembly:
     accounts: dict[str, FeedAccount]
     recorders: dict[str, Recorder]
     clock: Clock
+    simulation: Simulation | None = None
     _system: System | None = None
 
     def system(self, *audience: ChildSpec | Supervisor) -> System:
@@ -103,35 +119,42 @@ class Assembly:
             tree = attrs.evolve(self.tree, children=(*self.tree.children, *audience))
             part = self.app.system
             self._system = System(tree, self.clock, budget_s=part.budget_s, watchdog_s=part.watchdog_s, cpus=part.cpus)
+            if self.simulation is not None:
+                self._system.random = self.simulation.random("restarts")
         return self._system
 
 
 FEW = Mailbox(1_024, Fail())
 ORDERS = Mailbox(4_096, Block())
-PRICES = Mailbox(65_536, Conflate(latest_quote, otherwise=DropOldest()), batch_rows)
+PRICES = Mailbox(65_536, DropOldest(), batch_rows)  # whole batches: a simulated venue looks at columns
 QUOTES = Topic("*", "*", EventKind.QUOTE)
 
 
-def assemble(app: App, clock: Clock | None = None) -> Assembly:
+def assemble(app: App, clock: Clock | None = None, simulation: Simulation | None = None) -> Assembly:
     """Make what `app` describes, on `clock` (live by default). Nothing runs yet."""
     clock = clock or LiveClock()
     trades = bool(app.venues)
     hub = Hub(keep=(QUOTES,) if trades or app.strategies else ())  # the freshest: for limits, profit, `Strategy.last`
-    office = _office(app, hub, clock)
+    office = _office(app, hub, clock, simulation)
     accounts = {feed.name: FeedAccount() for feed in app.feeds}
     recorders = {
         feed.name: Recorder(feed.record) for feed in app.feeds if isinstance(feed, FeedPart) and feed.record is not None
     }
     desks: dict[str, Desk] = {}
     wanted = _wanted(app)
+    ranks = {feed.name: rank for rank, feed in enumerate(app.feeds)}
+
+    def source(feed: FeedPart) -> Source:
+        random = simulation.random("feed", feed.name) if simulation is not None else Random()
+        drawn = ranks[feed.name], random
+        return _source(feed, hub, accounts[feed.name], recorders.get(feed.name), drawn)
+
     rooms = {
-        "venues": [_venue(venue, office) for venue in app.venues],
+        "venues": [_venue(venue, office, simulation) for venue in app.venues],
         "routers": [_router(router, office) for router in app.routers],
         "servers": [_server(server) for server in app.servers],
         "strategies": [_strategy(strategy, app, office, hub, desks) for strategy in app.strategies],
-        "feeds": [
-            spec for feed in app.feeds for spec in _feed(feed, app, hub, accounts[feed.name], recorders.get(feed.name))
-        ],
+        "feeds": [spec for feed in app.feeds for spec in _feed(feed, app, source)],
     }
 
     def room(name: str) -> Supervisor:
@@ -152,7 +175,7 @@ def assemble(app: App, clock: Clock | None = None) -> Assembly:
         room("feeds"),
     )
     assembly = Assembly(
-        app, _supervisor("ticktree", app.supervision.root, groups), hub, office, accounts, recorders, clock
+        app, _supervisor("ticktree", app.supervision.root, groups), hub, office, accounts, recorders, clock, simulation
     )
     return assembly
 
@@ -192,9 +215,12 @@ def _supervisor(id: str, part: GroupPart, children: Iterable[ChildSpec | Supervi
     return Supervisor(tuple(children), part.strategy, part.intensity, part.period_s, id=id, delay=part.delay)
 
 
-def _office(app: App, hub: Hub, clock: Clock) -> Office:
-    journal = Journal(app.journal.path, app.journal.durability) if app.journal is not None else None
-    blotter, prices = Blotter(journal), Prices(hub.last_quote)
+def _office(app: App, hub: Hub, clock: Clock, simulation: Simulation | None) -> Office:
+    if simulation is not None:
+        blotter = Blotter(simulation.journal, simulation.random("orders"))
+    else:
+        blotter = Blotter(Journal(app.journal.path, app.journal.durability) if app.journal is not None else None)
+    prices = Prices(hub.last_quote)
     return Office(
         blotter, Gate(app.limits, blotter.ledger, prices, clock), prices,
         routers={router.name: app.supervision.place("routers", router.name) for router in app.routers},
@@ -205,20 +231,28 @@ def _office(app: App, hub: Hub, clock: Clock) -> Office:
 def _market(part: VenuePart | VenueServerPart) -> Wanted:
     """What a simulated venue matches against."""
     kinds = EventKind.QUOTE, EventKind.TRADE
-    return Wanted(tuple(Topic(part.prices, "*", kind) for kind in kinds))
+    return Wanted(tuple(Topic(part.prices, "*", kind) for kind in kinds), None)
 
 
-def _venue(part: AnyVenue, office: Office) -> ChildSpec:
+def _venue(part: AnyVenue, office: Office, simulation: Simulation | None) -> ChildSpec:
     if not isinstance(part, VenuePart):
         made = part.gateway if isinstance(part, TcpVenuePart) else part
         return ChildSpec(made.name, lambda: Venue(made.name, made.make(), office, made.patience), ORDERS, hand_off=True)
     # The exchange outlives the actor in front of it, as real ones do.
-    engine = Engine(part.name, part.rules, Random(part.seed))
+
+    def drawn(who: str) -> Random:
+        return Random(part.seed) if simulation is None or part.seed is not None else simulation.random(who, part.name)
+
+    def heard(account: str, report: Report) -> None:
+        if simulation is not None:
+            simulation.heard(part.name, report)
+
+    engine = Engine(part.name, part.rules, drawn("engine"), heard)
 
     def start() -> Venue:
         gateway = SimulatedGateway(engine, latency=part.latency, faults=part.faults)
         _restore(engine, gateway.account, office.ledger)
-        return Venue(part.name, gateway, office, part.patience, Random(part.seed))
+        return Venue(part.name, gateway, office, part.patience, drawn("venue"))
 
     return ChildSpec(part.name, start, PRICES, hand_off=True)
 
@@ -285,14 +319,17 @@ def _relay(part: RelayPart, hub: Hub) -> Supervisor:
     return relay.tree()
 
 
-def _feed(
-    part: FeedPart | SimulatedPart, app: App, hub: Hub, account: FeedAccount, tap: Recorder | None
-) -> list[ChildSpec]:
+def _feed(part: FeedPart | SimulatedPart, app: App, make: Callable[[FeedPart], Source]) -> list[ChildSpec]:
     if isinstance(part, SimulatedPart):
         exchange = ChildSpec(part.exchange, lambda: SimulatedExchange(part.name, part.market, part.listen), FEW)
-        return [exchange, *_feed(part.feed(app.supervision.place("feeds", part.exchange)), app, hub, account, tap)]
-    source = Source(
-        part.name, part.topics, hub, hub.ids, account, part.backoff,
-        on_bad=part.on_bad, stale_after_s=part.stale_after_s, tap=tap,
-    )  # fmt: skip
+        return [exchange, *_feed(part.feed(app.supervision.place("feeds", part.exchange)), app, make)]
+    source = make(part)
     return [ChildSpec(part.name, lambda: part.make(source), FEW)]
+
+
+def _source(part: FeedPart, hub: Hub, account: FeedAccount, tap: Recorder | None, drawn: tuple[int, Random]) -> Source:
+    rank, random = drawn
+    return Source(
+        part.name, part.topics, hub, hub.ids, account, part.backoff, random,
+        on_bad=part.on_bad, stale_after_s=part.stale_after_s, tap=tap, rank=rank,
+    )  # fmt: skip

@@ -15,7 +15,7 @@ from ticktree.actors import Backoff, Mailbox, NoDelay, RestartStrategy, Supervis
 from ticktree.distribution.relay import BUFFER
 from ticktree.feeds import Feed, Source
 from ticktree.feeds.simulated import Market, SimulatedFeed
-from ticktree.market import EventKind, Topic
+from ticktree.market import EventKind, Instrument, Topic
 from ticktree.routing import (
     Durability,
     Gateway,
@@ -269,7 +269,8 @@ AnyVenue = VenuePart | TcpVenuePart | GatewayPart
 class App:
     """An application, as a value. `tree()` makes a new supervisor tree of it each time.
 
-    Without `journal` nothing is remembered after the process: for simulated venues alone.
+    Without `journal` nothing is remembered after the process: for simulated venues alone. `instruments`: what tables of
+    data, which say nothing of increments, are read with in back-tests.
     """
 
     feeds: tuple[FeedPart | SimulatedPart, ...]
@@ -283,6 +284,7 @@ class App:
     supervision: SupervisionPart = attrs.field(factory=SupervisionPart)
     operations: OperationsPart | None = None
     system: SystemPart = attrs.field(factory=SystemPart)
+    instruments: tuple[Instrument, ...] = ()
 
     def __attrs_post_init__(self) -> None:
         self._check_names()

@@ -4,14 +4,12 @@ Durations end in `_s` (seconds) or `_ns` (nanoseconds), times are UTC, prices an
 Counts of orders are those of the whole journal, former processes included; all others are this run's.
 """
 
-import os
 import resource
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import platform, python_version
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -25,6 +23,7 @@ from ticktree.routing.holdings import Holding, Money as AnyMoney
 from ticktree.routing.latency import LatencySummary, Stage as AnyStage, Stages
 
 from .usage import peak_memory_bytes
+from .writing import write_whole
 
 if TYPE_CHECKING:
     from ticktree.routing import OrderState
@@ -244,17 +243,7 @@ class Report(Struct, frozen=True, kw_only=True):
 
 def write(path: Path, report: "ExitReport", config: str = "") -> None:
     """Write it to `path`, whole or not at all. Raises `OSError`."""
-    data = as_json(report, config)
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-            os.fchmod(file.fileno(), 0o644)
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+    write_whole(path, as_json(report, config))
 
 
 def as_json(report: "ExitReport", config: str = "") -> bytes:

@@ -45,6 +45,12 @@ instruments = ["BTC-USDT"]
 url = "tcp://127.0.0.1:5"
 definitions = [{ name = "BTC-USDT", id = 7, price_increment = "0.01", size_increment = 0.0001 }]
 
+[instruments.SOL-USDT]
+price_increment = "0.01"
+size_increment = 0.001
+min_notional = 5
+multiplier = "10"
+
 [venues.paper]
 type = "simulated"
 prices = "market"

@@ -3,7 +3,7 @@
 import re
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -11,7 +11,9 @@ from typing import Final, TypeVar
 
 from .. import parts
 from . import process, sections
+from .changes import Change, apply, changes_of
 from .feeds import feed
+from .instruments import instruments
 from .locate import locate
 from .offers import Offers
 from .problems import BadConfig, Document, Place, Problem, is_list, is_table, shown, unknown
@@ -42,13 +44,16 @@ _HINTS: Final = {
 }
 
 
-def load(path: str | PathLike[str]) -> parts.App:
+def load(path: str | PathLike[str], changes: Mapping[str, object] | Iterable[Change] = ()) -> parts.App:
     """The application that the configuration at `path` describes. Nothing runs, and nothing is connected to.
 
+    `changes`: values in place of those of the file, as in `{"strategies.momentum.params.fast": 5}`.
+
     Imports the plug-ins that it names, from its own folder too, which is appended to `sys.path`. Raises `BadConfig`
-    with everything that is wrong.
+    with everything that is wrong, and `BadChange` for a key of `changes` that is none.
     """
     document, table = _read(Path(path))
+    _change(table, document, changes_of(changes))
     folder = str(document.folder)
     if folder not in sys.path:
         sys.path.append(folder)  # last: nothing there hides a module of anybody's
@@ -86,6 +91,17 @@ def _read(path: Path) -> tuple[Document, Table]:
     if document.problems:
         raise BadConfig(document.problems)
     return document, table
+
+
+def _change(table: Table, document: Document, changes: tuple[Change, ...]) -> None:
+    """Raises `BadConfig` for numbers that nothing can be made of; what else is wrong is told with all the rest."""
+    if any(change.path[:2] in (("venues", "paper"), ("routers", "default")) for change in changes):
+        table |= _usual_venue(table)
+    apply(changes, table, document)
+    known = len(document.problems)
+    _check_numbers(table if changes else {}, document.top)
+    if len(document.problems) > known:
+        raise BadConfig(document.problems)
 
 
 def _check_numbers(table: Table, top: Place) -> None:
@@ -129,9 +145,10 @@ def _app(table: Table, top: Place) -> parts.App | None:
     for key in table:
         if key not in sections.ORDER:
             top.at(key).wrong(unknown("section", key, sections.ORDER))
-    named = {name: _tables(table, top, name) for name in sections.NAMED}
+    named = {name: _tables(table, top, name) for name in sections.NAMED if name != "instruments"}
     if not named["feeds"] and not top.at("feeds").is_wrong:
         top.at("feeds").wrong('is missing, and without a feed nothing happens: [feeds.NAME] type = "binance", ...')
+    defined = instruments(_table(table, top, "instruments"), top.at("instruments"))
     system, journal = process.system(_table(table, top, "system"), top.at("system"))
     feeds: tuple[parts.FeedPart | parts.SimulatedPart, ...] = _each(named["feeds"], top.at("feeds"), feed)
     offers = None if top.at("feeds").is_wrong else Offers(feeds)
@@ -151,7 +168,9 @@ def _app(table: Table, top: Place) -> parts.App | None:
     if top.is_wrong or risk is None:
         return None
     try:
-        return parts.App(feeds, venues, routers, strategies, relay, (), risk, journal, tree, operations, system)
+        return parts.App(
+            feeds, venues, routers, strategies, relay, (), risk, journal, tree, operations, system, defined
+        )
     except parts.BadApp as error:  # what was not thought of here
         top.wrong(str(error))
         return None
@@ -199,9 +218,17 @@ def _exchanges(feeds: Mapping[str, Table]) -> dict[str, str]:
 
 def _with_defaults(named: dict[str, dict[str, Table]], top: Place) -> None:
     """Strategies without a venue or router, over one feed, get a paper venue that matches against it."""
-    none = not named["venues"] and not named["routers"]
-    sound = not top.at("venues").is_wrong and not top.at("routers").is_wrong
-    if none and sound and named["strategies"] and len(named["feeds"]) == 1:
-        (name,) = named["feeds"]
-        named["venues"] = {"paper": {"type": "simulated", "prices": name}}
-        named["routers"] = {"default": {"policy": "timeout", "venue": "paper", "deadline": "250ms"}}
+    if not top.at("venues").is_wrong and not top.at("routers").is_wrong:
+        named |= _usual_venue(named)
+
+
+def _usual_venue(table: Mapping[str, object]) -> dict[str, dict[str, Table]]:
+    """Venues and routers for a configuration that has neither, if it is of one feed."""
+    feeds = table.get("feeds")
+    none = not table.get("venues") and not table.get("routers")
+    if not (none and table.get("strategies") and is_table(feeds) and len(feeds) == 1):
+        return {}
+    return {
+        "venues": {"paper": {"type": "simulated", "prices": next(iter(feeds))}},
+        "routers": {"default": {"policy": "timeout", "venue": "paper", "deadline": "250ms"}},
+    }

@@ -32,14 +32,19 @@ def is_list(value: object) -> TypeGuard[list[Any]]:
 
 @attrs.frozen
 class Problem:
-    """One thing that is wrong. `line` from 1 on, 0 where it is of the file as a whole; `key` as in `feeds.a.type`."""
+    """One thing that is wrong. `line` from 1 on, 0 where it is of the file as a whole; `key` as in `feeds.a.type`.
+    `option`: what said it in place of the file, as in `--set feeds.a.type=5`."""
 
     path: Path
     line: int
     key: str
     message: str
+    option: str = ""
 
     def __str__(self) -> str:
+        if self.option:
+            key = "" if f" {self.key}=" in f" {self.option}" else self.key
+            return ": ".join(filter(None, (self.option, key, self.message)))
         where = f"{self.path}:{self.line}" if self.line else str(self.path)
         return ": ".join(filter(None, (where, self.key, self.message)))
 
@@ -63,6 +68,7 @@ class Document:
 
     path: Path
     lines: Mapping[locate.Path, int] = attrs.field(factory=dict[locate.Path, int], repr=False)
+    said: dict[locate.Path, str] = attrs.field(factory=dict[locate.Path, str], repr=False)  # by options, and which
     secrets: set[str] = attrs.field(factory=set[str], repr=False)
     _problems: dict[Problem, None] = attrs.field(factory=dict[Problem, None])  # each once, in order
     _at: set[locate.Path] = attrs.field(factory=set[locate.Path])  # and all above
@@ -84,8 +90,16 @@ class Document:
 
     def add(self, path: locate.Path, message: str) -> None:
         """Something is wrong at `path`."""
-        self._problems[Problem(self.path, self._line(path), key_text(path), self._clean(message))] = None
+        line, option = self._where(path)
+        within = [] if option or len(path) < 2 else self._said_within(path)
+        message += f" (with {', '.join(within)})" if within else ""
+        self._problems[Problem(self.path, line, key_text(path), self._clean(message), self._clean(option))] = None
         self.spare(path)
+
+    def say(self, path: locate.Path, option: str) -> None:
+        """What stands at `path`, and below it, is what `option` said, and not the file."""
+        self.lines = {one: line for one, line in self.lines.items() if one[: len(path)] != path}
+        self.said[path] = option
 
     def spare(self, path: locate.Path) -> None:
         """What is wrong at `path` is told: nothing more need be said of it."""
@@ -95,11 +109,15 @@ class Document:
         """Whether anything was found wrong at `path` or below it."""
         return path in self._at
 
-    def _line(self, path: locate.Path) -> int:
-        """Of what holds it, where it is not there itself."""
-        while path and path not in self.lines:
+    def _where(self, path: locate.Path) -> tuple[int, str]:
+        """The line, or the option; of what holds it, where it is not there itself."""
+        while path and path not in self.lines and path not in self.said:
             path = path[:-1]
-        return self.lines.get(path, 1)
+        return (0, self.said[path]) if path in self.said else (self.lines.get(path, 1), "")
+
+    def _said_within(self, path: locate.Path) -> list[str]:
+        """What options said below it."""
+        return [option for one, option in self.said.items() if one[: len(path)] == path]
 
     def _clean(self, message: str) -> str:
         """One line, without secrets: a plug-in's own words may be anything."""

@@ -146,6 +146,7 @@ def _constraints(meta: Meta | None) -> Json:
 
 def _named(definitions: _Definitions) -> Json:
     """What stands for each of `[feeds.NAME]` and so on: by its type, where that is known."""
+    instrument = definitions.ref(sections.Instrument)  # before another of the name, of a feed's options
     feed = definitions.ref(sections.Feed, closed=False)
     venue = definitions.ref(sections.Venue, closed=False)
     feeds = {"simulated": definitions.ref(sections.SimulatedFeed)}
@@ -154,6 +155,7 @@ def _named(definitions: _Definitions) -> Json:
     _add(venues, definitions, VENUES, lambda kind: options(kind, sections.Venue))
     return {
         "feeds": _by_type(feeds, feed),
+        "instruments": instrument,
         "venues": _by_type(venues, venue),
         "routers": definitions.ref(sections.Router, closed=False),
         "strategies": _strategies(definitions),

@@ -8,7 +8,7 @@ import attrs
 import msgspec
 
 from ticktree.actors import Backoff, Conflate, Mailbox
-from ticktree.market import EventKind, Topic, units
+from ticktree.market import EventKind, Instrument, Topic, plain, units
 from ticktree.net import Address
 from ticktree.net.errors import without_secrets
 from ticktree.routing import Limits
@@ -27,7 +27,7 @@ from ..parts import (
 )
 from ..tables import labelled
 from .maker import Maker
-from .problems import HIDDEN, listed
+from .problems import HIDDEN, listed, near
 from .values import Secret
 
 _INSTRUMENT: Final = re.compile(r"[A-Z0-9]{2,12}-[A-Z0-9]{3,12}")
@@ -37,6 +37,7 @@ def summary(app: App) -> str:
     """A line for each part, and what one may want to know before it runs."""
     blocks = {
         "feeds": [(feed.name, _feed(feed)) for feed in app.feeds],
+        "instruments": [(one.name, _instrument(one)) for one in app.instruments],
         "venues": [(venue.name, _venue(venue)) for venue in app.venues],
         "routers": [(router.name, _policy(router.policy)) for router in app.routers],
         "strategies": [(part.name, _strategy(part)) for part in app.strategies],
@@ -69,7 +70,7 @@ def warnings(app: App) -> list[str]:
     found += [f"no strategy uses the router {router.name}" for router in app.routers if router.name not in routers]
     found += [text for feed in app.feeds for text in _unused(feed, app)]
     found += [text for part in app.strategies for text in _unheard(part, app)]
-    return found
+    return [*found, *_undefined(app)]
 
 
 def _unused(feed: FeedPart | SimulatedPart, app: App) -> Iterator[str]:
@@ -91,6 +92,15 @@ def _unheard(part: StrategyPart, app: App) -> Iterator[str]:
             yield f"no feed brings {value}, which the params of {part.name} name: {key}"
 
 
+def _undefined(app: App) -> Iterator[str]:
+    """Definitions of what no feed brings: a misspelt one defines nothing."""
+    brought = list(dict.fromkeys(name for feed in app.feeds for name in feed.instruments))
+    for one in app.instruments:
+        if one.name not in brought:
+            hint = "".join(f"; did you mean {likely}?" for likely in near(one.name, brought))
+            yield f"no feed brings {one.name}, which [instruments] defines{hint}"
+
+
 def _selects(topic: Topic, feed: FeedPart | SimulatedPart) -> bool:
     return any(topic.matches(feed.name, name, kind) for name in feed.instruments for kind in feed.kinds)
 
@@ -108,9 +118,15 @@ def _feed(part: FeedPart | SimulatedPart) -> str:
     return f"{part.type or class_name(part.make)}{where}\n{what}{record}"
 
 
+def _instrument(one: Instrument) -> str:
+    least = f", {plain(one.min_notional)} {one.name.partition('-')[2]} or more an order" if one.min_notional else ""
+    times = f", each of {plain(one.multiplier)}" if one.multiplier != 1 else ""
+    return f"prices in steps of {plain(one.price_increment)}, sizes of {plain(one.size_increment)}{times}{least}"
+
+
 def _venue(part: VenuePart | TcpVenuePart | GatewayPart) -> str:
     if isinstance(part, VenuePart):
-        way = f", {units.written(part.latency.fixed_s)} away" if part.latency.fixed_s else ""
+        way = "" if part.latency.none else f", {part.latency} away"
         faulty = ", with faults" if part.faults != Faults() else ""
         return f"simulated, matches against {part.prices}{way}{faulty}"
     if isinstance(part, TcpVenuePart):

@@ -1,14 +1,13 @@
 """`[venues.NAME]`."""
 
-from decimal import Decimal
 from typing import Final
 
 import attrs
 
 from ticktree.actors import PluginError
-from ticktree.routing import Fees, Gateway, Patience, VenueRules
+from ticktree.routing import Gateway, Patience, VenueRules
 from ticktree.routing.venues.plugins import VENUES
-from ticktree.routing.venues.simulated import Faults, Latency
+from ticktree.routing.venues.simulated import Faults
 
 from .. import parts
 from . import sections
@@ -17,6 +16,7 @@ from .maker import Maker
 from .options import given, options
 from .problems import Place, unknown
 from .reading import known_keys, only, section
+from .simulated import fees, latency
 from .values import written
 
 SIMULATED, TCP = "simulated", "tcp"
@@ -58,7 +58,8 @@ def _needs_journal(place: Place, around: Around) -> None:
 
 
 def _simulated(name: str, found: sections.SimulatedVenue, place: Place) -> parts.VenuePart | None:
-    fees = {side: _fee(getattr(found.fees, side), place.at("fees", side)) for side in ("maker", "taker")}
+    charged = fees(found.fees, place.at("fees"))
+    away = latency(found.latency, place.at("latency"))
     least, most = found.faults.later
     if least > most:
         place.at("faults", "later").wrong(f"the least is at most the most; not [{written(least)}, {written(most)}]")
@@ -67,20 +68,9 @@ def _simulated(name: str, found: sections.SimulatedVenue, place: Place) -> parts
         return None
     chances = {key: getattr(found.faults, key) for key in known_keys(sections.Faults) if key != "later"}
     return parts.VenuePart(
-        name, found.prices, _latency(found.latency), VenueRules(fees=Fees(**fees)),
+        name, found.prices, away, VenueRules(fees=charged),
         Faults(**chances, delay_s=(float(least), float(most))), found.seed, patience,
     )  # fmt: skip
-
-
-def _fee(value: str, place: Place) -> Decimal:
-    number = Decimal(value)
-    if not -1 < number < 1:
-        place.wrong(f"a part of the notional between -1 and 1, as in 0.001 for ten basis points; not {value}")
-    return number
-
-
-def _latency(given: sections.Latency | float) -> Latency:
-    return Latency(given.fixed, given.jitter) if isinstance(given, sections.Latency) else Latency(given)
 
 
 def _patience(given: sections.Patience, place: Place) -> Patience:

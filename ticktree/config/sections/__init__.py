@@ -12,6 +12,7 @@ from .feeds import (
     Halt as Halt,
     SimulatedFeed as SimulatedFeed,
 )
+from .instruments import Instrument as Instrument
 from .process import Operations as Operations, Relay as Relay, System as System
 from .section import Section as Section, meanings as meanings, purpose as purpose
 from .supervision import Group as Group, Room as Room, Supervision as Supervision, Supervisor as Supervisor
@@ -23,7 +24,9 @@ from .venues import (
     Patience as Patience,
     SimulatedVenue as SimulatedVenue,
     TcpVenue as TcpVenue,
+    Tier as Tier,
     Venue as Venue,
+    Way as Way,
 )
 
 # Every section and its type: what has a name of its own stands once for each. Of two types the `type` decides.
@@ -32,8 +35,11 @@ TOP: Final[dict[str, type[Section]]] = {
 }  # fmt: skip
 NAMED: Final[dict[str, tuple[type[Section], ...]]] = {
     "feeds": (Feed, SimulatedFeed),
+    "instruments": (Instrument,),
     "venues": (SimulatedVenue, TcpVenue, Venue),
     "routers": (Router,),
     "strategies": (Strategy,),
 }
-ORDER: Final = ("system", "feeds", "venues", "routers", "strategies", "risk", "supervision", "relay", "operations")
+ORDER: Final = (
+    "system", "feeds", "instruments", "venues", "routers", "strategies", "risk", "supervision", "relay", "operations",
+)  # fmt: skip

@@ -2,6 +2,9 @@
 
 from typing import Annotated, Literal
 
+import msgspec
+from msgspec import Meta
+
 from ..values import Amount, Delay, Duration, Secret, delay, duration
 from .section import Natural, Probability, Section, eg
 
@@ -25,26 +28,70 @@ class Patience(Section, frozen=True, kw_only=True):
     look: Annotated[Duration, eg("100ms")] = duration("100ms")
 
 
-class Latency(Section, frozen=True, kw_only=True):
-    """How long a message is on its way, each way.
+class Way(Section, frozen=True, kw_only=True):
+    """How long a message is on its way: `fixed`, up to `jitter` more, and one of the others on top.
 
-    fixed   at least
-    jitter  up to so much more
+    fixed        at least
+    jitter       up to so much more
+    median       half of all take at most so long: a lognormal distribution, with `p99` or `sigma`
+    p99          99 of 100 take at most so long
+    sigma        in place of `p99`: the standard deviation of the logarithm
+    samples      as measured: each of them as likely as any other
+    percentiles  as measured: how long so many of 100 take at most, with straight lines between
     """
 
     fixed: Annotated[Delay, eg("5ms")] = delay("0s")
     jitter: Annotated[Delay, eg("2ms")] = delay("0s")
+    median: Annotated[Duration | None, eg("2ms")] = None
+    p99: Annotated[Duration | None, eg("10ms")] = None
+    sigma: Annotated[float, Meta(ge=0, le=10)] | None = None
+    samples: Annotated[tuple[Delay, ...], eg(["1ms", "3ms"])] = ()
+    percentiles: Annotated[dict[str, Delay], eg({"50": "2ms", "99": "10ms"})] = msgspec.field(
+        default_factory=dict[str, Delay]
+    )
+
+
+class Latency(Way, frozen=True, kw_only=True):
+    """How long a message is on its way: the keys of a way, for both of them, or each way by itself.
+
+    out   orders
+    back  reports
+    """
+
+    out: Annotated[Delay | Way | None, eg("2ms")] = None
+    back: Annotated[Delay | Way | None, eg("1ms")] = None
+
+
+class Tier(Section, frozen=True, kw_only=True):
+    """Fees for who has traded much.
+
+    from   the notional that was traded at this venue so far, in the quote currency
+    maker  of what rested in the book
+    taker  of what took from it
+    """
+
+    above: Annotated[Amount, eg("1000000")] = msgspec.field(name="from")
+    maker: Annotated[Amount, eg("0")]
+    taker: Annotated[Amount, eg("0.0005")]
 
 
 class Fees(Section, frozen=True, kw_only=True):
     """Of the notional, in the quote currency: 0.001 is ten basis points; a negative one is a rebate.
 
-    maker  of what rested in the book
-    taker  of what took from it
+    maker          of what rested in the book
+    taker          of what took from it
+    per_unit       besides, of each unit of size: a share, a contract; no part of the notional, but an amount
+    per_execution  besides, of each execution: an amount
+    tiers          other rates, for who has traded much at this venue since it began
+    currency       what fees are paid in, in place of the quote currency; nothing is converted
     """
 
     maker: Annotated[Amount, eg("-0.0001")] = Amount("0")
     taker: Annotated[Amount, eg("0.001")] = Amount("0")
+    per_unit: Annotated[Amount, eg("0.005")] = Amount("0")
+    per_execution: Annotated[Amount, eg("1")] = Amount("0")
+    tiers: Annotated[tuple[Tier, ...], eg([{"from": "1000000", "maker": "0", "taker": "0.0005"}])] = ()
+    currency: Annotated[str, eg("USDT")] = ""
 
 
 class Faults(Section, frozen=True, kw_only=True):
@@ -85,7 +132,7 @@ class SimulatedVenue(Section, frozen=True, kw_only=True):
 
     type      this one
     prices    the feed that it matches against
-    latency   how long a message is on its way, each way
+    latency   how long a message is on its way: each way, or out and back by themselves
     fees      what trading costs there
     faults    what goes wrong, on purpose
     seed      what latency and faults are drawn from; something else each time, unless told

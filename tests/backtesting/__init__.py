@@ -1,0 +1,1 @@
+"""Tests of back-tests, file by file."""

@@ -14,6 +14,7 @@ from typing import NoReturn
 import uvloop
 
 from . import (
+    backtest,
     book,
     fanout,
     handoff,
@@ -21,8 +22,10 @@ from . import (
     latency,
     mailbox,
     orders,
+    peers,
     record,
     relay,
+    replay,
     spawn,
     startup,
     supervise,
@@ -52,6 +55,10 @@ BENCHMARKS: dict[str, Benchmark] = {
     "tick_to_order": orders.tick_to_order,
     "route": orders.route,
     "startup": startup.figures,
+    "replay_batch": replay.batch_figures,
+    "replay_event": replay.event_figures,
+    "backtest": backtest.figures,
+    "peers": peers.figures,
 }
 
 

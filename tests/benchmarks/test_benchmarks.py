@@ -33,6 +33,10 @@ FIGURES = {
     "route": {"one", "pipelined"},
     "journal": {"append_os", "append_fsync", "append_fsync_32", "recovery"},
     "startup": {"import", "help", "run"},
+    "replay_batch": {"read_8192", "read_1024", "read_64", "window_1ms"},
+    "replay_event": {"read_1024", "read_1"},
+    "backtest": {"orders_1", "orders_32"},
+    "peers": {"nautilus_1", "nautilus_1_whole", "nautilus_32", "nautilus_32_whole"},
 }
 PLAIN = Unit("things", lambda cost: cost)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from .program import Program
+from .program import Program, in_process
 
 CONFIG = """
 [system]
@@ -40,7 +40,16 @@ def config(folder: Path, *more: str, base: str = CONFIG) -> Path:
 
 def command(name: str, path: Path, *options: str) -> Program:
     """The program, with `--report` beside the configuration."""
-    return Program("-m", "ticktree", name, str(path), "--report", str(path.with_name("report.json")), *options)
+    return Program("-m", "ticktree", *_words(name, path), *options)
+
+
+def here(name: str, path: Path, *options: str) -> tuple[int, str]:
+    """The same within this process, to its end: the exit code, and all it printed."""
+    return in_process(*_words(name, path), *options)
+
+
+def _words(name: str, path: Path) -> tuple[str, ...]:
+    return name, str(path), "--report", str(path.with_name("report.json"))
 
 
 def told(path: Path) -> Any:

@@ -1,14 +1,48 @@
 """A program run as a user would, watched line by line, with a deadline."""
 
+import logging
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
+from click.testing import CliRunner
+
+from ticktree import logs
+from ticktree.cli import main
+
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 30.0
+ENDINGS = signal.SIGINT, signal.SIGTERM
+
+
+def in_process(*arguments: str) -> tuple[int, str]:
+    """`ticktree ARGUMENTS` without a process of its own, which costs a second: the exit code, and all it printed."""
+    with _nobody_else_listening():
+        result = CliRunner().invoke(main, arguments)
+    assert result.exception is None or isinstance(result.exception, SystemExit), repr(result.exception)
+    return result.exit_code, result.output
+
+
+@contextmanager
+def _nobody_else_listening() -> Generator[None]:
+    """What hears signals and logs is the program's own, as in a process that has just begun; and later as it was."""
+    endings = {number: signal.getsignal(number) for number in ENDINGS}
+    root, ours = logging.getLogger(), logging.getLogger(logs.ROOT)
+    handlers, levels = root.handlers, (root.level, ours.level)
+    root.handlers = []
+    try:
+        yield
+    finally:
+        root.handlers = handlers
+        for logger, level in zip((root, ours), levels, strict=True):
+            logger.setLevel(level)
+        for number, handler in endings.items():
+            signal.signal(number, handler)
 
 
 class Program:

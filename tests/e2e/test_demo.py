@@ -13,7 +13,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from .program import DEADLINE_S, ROOT, Program
+from .program import DEADLINE_S, ROOT, Program, in_process
 
 DEMO = "-m", "ticktree", "demo"
 FIRST_LINE = "PAPER: every exchange and venue is simulated on this machine"
@@ -167,18 +167,14 @@ def test_demo_draws_a_live_view_in_a_terminal_and_leaves_it_as_it_was() -> None:
 
 
 def test_the_command_explains_itself() -> None:
-    def said(*arguments: str) -> str:
-        command = [sys.executable, "-m", "ticktree", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE_S).stdout
-
-    assert "demo" in said("--help")
-    assert "--for TIME" in said("demo", "--help")
-    assert "Exit codes: 0" in " ".join(said("demo", "--help").split())
-    assert said("--version").startswith("ticktree, version ")
+    said = {words: in_process(*words)[1] for words in (("--help",), ("demo", "--help"), ("--version",))}
+    assert "demo" in said["--help",]
+    assert "--for TIME" in said["demo", "--help"]
+    assert "Exit codes: 0" in " ".join(said["demo", "--help"].split())
+    assert said["--version",].startswith("ticktree, version ")
 
 
 def test_a_length_that_is_none_is_refused_with_one_that_is() -> None:
-    command = [sys.executable, *DEMO, "--for", "soon"]
-    refused = subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE_S)
-    assert refused.returncode == 2
-    assert 'a duration, as in "250ms", "1.5s", "2m" or "1h"' in " ".join(refused.stderr.split())
+    code, printed = in_process("demo", "--for", "soon")
+    assert code == 2
+    assert 'a duration, as in "250ms", "1.5s", "2m" or "1h"' in " ".join(printed.split())

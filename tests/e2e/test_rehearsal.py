@@ -6,6 +6,7 @@ What a report says is held against the recordings themselves, counted here from 
 import gzip
 import json
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,13 @@ from click.testing import CliRunner
 from ticktree.cli import main
 
 from ..recordings import path, recording
-from .program import ROOT, Program
+from .program import ROOT, Program, in_process
 
 CONFIG, BINANCE = ROOT / "examples" / "rehearsal.toml", ROOT / "examples" / "binance.toml"
 EXCHANGES = "binance", "coinbase", "kraken"
 STRATEGIES = {"momentum": "anywhere", "market_maker": "resting", "pairs": "near"}  # and their routers
 BUDGET_S = 10.0
+Runs = Callable[..., tuple[int, str]]
 
 
 @attrs.frozen
@@ -40,14 +42,19 @@ class Rehearsed:
 
 def command(*options: str, config: Path = CONFIG) -> tuple[str, ...]:
     folder = path("kraken").parent
-    return ("-m", "ticktree", "rehearse", str(config), "--recordings", str(folder), *options)
+    return ("rehearse", str(config), "--recordings", str(folder), *options)
 
 
-def rehearsed(folder: Path, *options: str, config: Path = CONFIG) -> Rehearsed:
+def as_typed(*arguments: str) -> tuple[int, str]:
+    """In a process of its own: the exit code, and all it printed."""
+    with Program("-m", "ticktree", *arguments) as program:
+        return program.end()
+
+
+def rehearsed(folder: Path, *options: str, config: Path = CONFIG, run: Runs = in_process) -> Rehearsed:
     """Rehearse, to a clean end by itself."""
     report = folder / "report.json"
-    with Program(*command("--report", str(report), *options, config=config)) as program:
-        code, printed = program.end()
+    code, printed = run(*command("--report", str(report), *options, config=config))
     assert code == 0, printed
     assert "Traceback" not in printed
     assert printed.startswith("REHEARSAL: ")
@@ -137,9 +144,11 @@ def check_nothing_is_missing(run: Rehearsed) -> None:
 # --- the rehearsals --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("speed", ["max", "10"])
-def test_three_recorded_exchanges_go_through_three_strategies_to_simulated_venues(speed: str, tmp_path: Path) -> None:
-    run = rehearsed(tmp_path, "--speed", speed)
+@pytest.mark.parametrize(("speed", "how"), [("max", as_typed), ("10", in_process)], ids=["max", "10"])
+def test_three_recorded_exchanges_go_through_three_strategies_to_simulated_venues(
+    speed: str, how: Runs, tmp_path: Path
+) -> None:
+    run = rehearsed(tmp_path, "--speed", speed, run=how)
     check_all_was_told(run)
     check_nothing_is_missing(run)
     for router in STRATEGIES.values():
@@ -161,8 +170,7 @@ def test_a_recording_that_was_cut_off_is_rehearsed_up_to_there_and_that_is_said(
         (tmp_path / f"{name}.jsonl.gz").write_bytes(data[:150_000])
     report = tmp_path / "report.json"
     options = ("--recordings", str(tmp_path), "--speed", "max", "--report", str(report))
-    with Program("-m", "ticktree", "rehearse", str(CONFIG), *options) as program:
-        code, printed = program.end()
+    code, printed = in_process("rehearse", str(CONFIG), *options)
     assert code == 0, printed
     assert "the recording for kraken was cut off: it is rehearsed up to there" in printed
     assert "the recording for binance was cut off" not in printed
@@ -183,7 +191,7 @@ def test_the_live_configuration_of_one_exchange_is_rehearsed_as_it_stands(tmp_pa
 
 
 def test_a_signal_ends_it_and_its_exchanges(tmp_path: Path) -> None:
-    with Program(*command("--speed", "1", "--report", str(tmp_path / "report.json"))) as program:
+    with Program("-m", "ticktree", *command("--speed", "1", "--report", str(tmp_path / "report.json"))) as program:
         program.until("kraken: live")
         program.interrupt()
         code, printed = program.end()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ticktree.routing import Journal
 
-from .configured import CONFIG, command, config, told
-from .program import DEADLINE_S, ROOT, Program
+from .configured import CONFIG, command, config, here, told
+from .program import DEADLINE_S, ROOT
 
 
 def test_a_configuration_runs_for_as_long_as_it_is_told_and_its_report_accounts_for_everything(tmp_path: Path) -> None:
@@ -46,8 +46,7 @@ def test_a_reader_that_goes_away_ends_nothing(tmp_path: Path) -> None:
 
 
 def test_with_json_every_line_is_an_object_and_the_first_says_what_is_at_stake(tmp_path: Path) -> None:
-    with command("run", config(tmp_path), "--for", "300ms", "--log", "json") as program:
-        code, printed = program.end()
+    code, printed = here("run", config(tmp_path), "--for", "300ms", "--log", "json")
     events = [json.loads(line) for line in printed.splitlines()]
     assert (code, events[0]["message"]) == (0, "PAPER: every venue is simulated in this process: paper")
     assert {event["room"] for event in events} >= {"run", "feeds", "routing"}
@@ -57,8 +56,7 @@ def test_a_port_in_use_is_said_in_one_line_and_what_had_started_is_stopped(tmp_p
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
         path = config(tmp_path, f'[relay]\nlisten = "{url}"')
-        with command("run", path) as program:
-            code, printed = program.end()
+        code, printed = here("run", path)
     last = printed.splitlines()[-1]
     assert (code, printed.count("Traceback")) == (1, 0), printed
     assert last.startswith(f"Error: relay/server did not start: CannotListen: cannot listen at {url}: ")
@@ -86,8 +84,7 @@ def test_a_second_run_of_a_configuration_is_told_that_the_first_one_has_its_sock
     path = config(tmp_path)
     with command("run", path) as first:
         first.until("market: live")
-        with command("run", path) as second:
-            code, printed = second.end()
+        code, printed = here("run", path)
         first.interrupt()
         assert first.end()[0] == 0
     assert (code, printed.count("Traceback")) == (1, 0), printed
@@ -96,8 +93,7 @@ def test_a_second_run_of_a_configuration_is_told_that_the_first_one_has_its_sock
 
 def test_a_strategy_that_does_not_start_is_named_with_its_reason(tmp_path: Path) -> None:
     path = config(tmp_path, "Cannot")
-    with command("run", path, "-q") as program:
-        code, printed = program.end()
+    code, printed = here("run", path, "-q")
     assert (code, printed.splitlines()[1:]) == (
         1, ["Error: strategies/cannot did not start: RuntimeError: no licence"],
     )  # fmt: skip
@@ -106,8 +102,7 @@ def test_a_strategy_that_does_not_start_is_named_with_its_reason(tmp_path: Path)
 
 def test_a_strategy_that_always_raises_ends_the_run_by_intensity_and_is_named(tmp_path: Path) -> None:
     path = config(tmp_path, "Raises")
-    with command("run", path) as program:
-        code, printed = program.end()
+    code, printed = here("run", path)
     last = printed.splitlines()[-1]
     assert code == 1, printed
     assert last.startswith("Error: this run did not end cleanly: ticktree gave up: more than 3 restarts within 30 s; ")
@@ -156,8 +151,7 @@ def test_a_strategy_that_floods_its_router_is_held_by_the_limits_and_every_order
 
 def test_a_strategy_that_subscribes_to_nothing_is_an_error_of_the_configuration(tmp_path: Path) -> None:
     path = config(tmp_path, "Deaf")
-    with Program("-m", "ticktree", "run", str(path)) as program:
-        code, printed = program.end()
+    code, printed = here("run", path)
     assert code == 2, printed
     assert re.match(rf"{re.escape(str(path))}:\d+: strategies\.deaf\.topics: ", printed)
     assert "topics" in printed

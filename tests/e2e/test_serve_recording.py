@@ -7,10 +7,8 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from click.testing import CliRunner
 
 from ticktree.actors import ChildSpec, Supervisor, System
-from ticktree.cli import main
 from ticktree.feeds import FeedAccount, Source
 from ticktree.feeds.exchanges.coinbase import CoinbaseFeed
 from ticktree.market import BookUpdate, Quote, Topic, Trade
@@ -19,9 +17,14 @@ from ..feeds.exchanges.collector import QUICK, Collector
 from ..feeds.exchanges.test_coinbase_recorded import TOPICS
 from ..probe import BOX
 from ..recordings import path
-from .program import DEADLINE_S, Program
+from .program import DEADLINE_S, Program, in_process
 
 COMMAND = ("-m", "ticktree", "serve-recording")
+
+
+def served(*arguments: str) -> tuple[int, str]:
+    """It, to its end in this process: the exit code, and all it printed."""
+    return in_process("serve-recording", *arguments)
 
 
 async def test_a_feed_reads_the_whole_recording_from_it_and_then_it_ends() -> None:
@@ -41,8 +44,7 @@ async def test_a_feed_reads_the_whole_recording_from_it_and_then_it_ends() -> No
 
 def test_several_recordings_are_exchanges_of_their_own() -> None:
     files = str(path("kraken")), str(path("binance"))
-    with Program(*COMMAND, *files, "--exchange", "kraken", "--exchange", "binance", "--for", "10ms") as program:
-        code, printed = program.end()
+    code, printed = served(*files, "--exchange", "kraken", "--exchange", "binance", "--for", "10ms")
     assert code == 0, printed
     words = [line.partition("  ")[2] for line in printed.splitlines() if line.startswith(("ws://", "http://"))]
     assert words == ["kraken, WebSockets", "kraken, HTTP", "binance, WebSockets", "binance, HTTP"]
@@ -62,18 +64,17 @@ def test_it_ends_on_ctrl_c_and_says_how_far_it_came() -> None:
 
 
 def test_it_ends_when_its_time_is_over() -> None:
-    with Program(*COMMAND, str(path("binance")), "--for", "100ms", "--loop", "asyncio") as program:
-        code, printed = program.end()
+    code, printed = served(str(path("binance")), "--for", "100ms", "--loop", "asyncio")
     assert code == 0, printed
     assert "0 of 265 messages told" in printed
 
 
 def refused(*arguments: str) -> str:
     """What is printed about a usage that is wrong."""
-    result = CliRunner().invoke(main, ["serve-recording", *arguments])
-    assert result.exit_code == 2, result.output
-    assert "Traceback" not in result.output
-    return result.output
+    code, printed = served(*arguments)
+    assert code == 2, printed
+    assert "Traceback" not in printed
+    return printed
 
 
 def test_what_cannot_be_served_is_a_usage_error_that_says_what_to_do(tmp_path: Path) -> None:
@@ -98,25 +99,22 @@ def test_a_file_that_is_no_recording_is_a_usage_error(tmp_path: Path, name: str,
 
 def test_a_recording_that_was_cut_off_is_served_up_to_there_or_refused_by_name(tmp_path: Path) -> None:
     (file := tmp_path / "cut.jsonl.gz").write_bytes(path("kraken").read_bytes()[:100_000])
-    result = CliRunner().invoke(main, ["serve-recording", str(file), "--for", "10ms", "--loop", "asyncio"])
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    assert result.exit_code in (0, 2), result.output
+    code, printed = served(str(file), "--for", "10ms", "--loop", "asyncio")
+    assert code in (0, 2), printed
 
 
 def test_the_exchange_is_named_where_addresses_do_not_tell_it(tmp_path: Path) -> None:
     line = {"t": 1.0, "kind": "received", "conn": 1, "url": "ws://127.0.0.1:1/", "data": '{"event":"heartbeat"}'}
     (file := tmp_path / "local.jsonl").write_text(json.dumps(line) + "\n")
     assert "say which it is, of binance, coinbase, kraken" in refused(str(file))
-    with Program(*COMMAND, str(file), "--exchange", "kraken", "--for", "10ms") as program:
-        code, printed = program.end()
+    code, printed = served(str(file), "--exchange", "kraken", "--for", "10ms")
     assert code == 0, printed
 
 
 def test_a_port_that_is_taken_is_an_error_that_names_it() -> None:
     with Program(*COMMAND, str(path("kraken"))) as first:
         port = first.until("  kraken, HTTP").split()[0].rpartition(":")[2]
-        with Program(*COMMAND, str(path("kraken")), "--port", port) as second:
-            code, printed = second.end()
+        code, printed = served(str(path("kraken")), "--port", port)
     assert code == 1, printed
     assert f"cannot listen at 127.0.0.1, port {port}: Address already in use; port 0 takes a free one" in printed
     assert "Traceback" not in printed

@@ -8,6 +8,7 @@ import asyncio
 import math
 import selectors
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from functools import partial
 from heapq import heappop, heappush
@@ -78,7 +79,7 @@ class _LoopAlarm:
         self._handle.cancel()
 
 
-class LoopClock:
+class LoopClock(ABC):
     """What all clocks here share."""
 
     def __init__(self, wall_ns: int, monotonic_ns: Callable[[], int]) -> None:
@@ -89,9 +90,9 @@ class LoopClock:
         """Wall time in nanoseconds since 1970."""
         return self._wall_minus_monotonic_ns + self.monotonic_ns()
 
+    @abstractmethod
     def call_at(self, due_ns: int, callback: Callable[[], None]) -> Alarm:
         """Call `callback` once monotonic time has reached `due_ns`; never earlier."""
-        raise NotImplementedError
 
     async def sleep(self, seconds: float) -> None:
         """Wait at least `seconds`."""
@@ -170,9 +171,9 @@ class VirtualClock(SteppedClock):
         self.loop_due_ns: Callable[[], int | None] = lambda: None  # when asyncio's own next timer is due
         self.on_coarser: Callable[[float], None] = lambda _: None  # hears how far apart the loop's floats are now
         self._coarser_ns = 0  # when they are further apart
-        self.bringers = 0  # data that were asked for and have not come
+        self.data_awaited = 0  # how many were asked for and have not come
         self._looks: list[tuple[int, int, Callable[[], None]]] = []  # when, order
-        self.brings = False  # whether any ever were
+        self.has_data = False  # whether any ever were asked for
 
     def bring_at(self, due_ns: int, rank: int, callback: Callable[[], None]) -> None:
         """Call `callback`, which brings data, at `due_ns` of monotonic time.
@@ -180,8 +181,8 @@ class VirtualClock(SteppedClock):
         Of what is due at one instant, data come before alarms, those of a lower rank first; each only when nothing is
         left to be done about what came before.
         """
-        self.bringers += 1
-        self.brings = True
+        self.data_awaited += 1
+        self.has_data = True
         heappush(self._due, (due_ns, rank, next(self._order), SteppedAlarm(callback)))
 
     def look_at(self, due_ns: int, callback: Callable[[], None]) -> None:
@@ -232,7 +233,7 @@ class VirtualClock(SteppedClock):
         """Move on to what `next_ns` told of: what is to be called."""
         due_ns, rank, _, alarm = heappop(self._due)
         self._go_to(due_ns)
-        self.bringers -= rank < self.TIMERS
+        self.data_awaited -= rank < self.TIMERS
         return alarm.ring
 
 
@@ -248,10 +249,10 @@ class _JumpingSelector(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         clock = self._clock
-        if timeout != 0 and clock.bringers and self._pass() and self._bring(timeout):
+        if timeout != 0 and clock.data_awaited and self._pass() and self._bring(timeout):
             return []
         self._count_turn()
-        ready = [] if clock.bringers and self._pass() else super().select(0)
+        ready = [] if clock.data_awaited and self._pass() else super().select(0)
         if ready:
             return ready
         look_ns, due_ns = clock.looks_ns, clock.next_ns
@@ -259,7 +260,9 @@ class _JumpingSelector(selectors.DefaultSelector):
             self._call(clock.look())
             return ready
         if due_ns is not None and (timeout is None or due_ns <= clock.monotonic_ns() + timeout * NS):
-            if timeout != 0 or not clock.brings:  # else an alarm might go before data of its instant, not asked for yet
+            if (
+                timeout != 0 or not clock.has_data
+            ):  # else an alarm might go before data of its instant, not asked for yet
                 self._turns *= not clock.brings_next
                 self.call_soon(clock.ring())
             return ready

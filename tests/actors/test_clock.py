@@ -200,7 +200,7 @@ async def test_data_come_before_alarms_of_their_instant_and_by_rank(clock: Virtu
     clock.bring_at(due_ns - 1, 9, partial(rang.append, "earlier"))
     await clock.sleep(2.0)
     assert rang == ["earlier", "first", "second", "third", "alarm"]
-    assert clock.bringers == 0
+    assert clock.data_awaited == 0
 
 
 async def test_data_come_only_when_nothing_is_left_to_be_done_about_what_came_before(clock: VirtualClock) -> None:

@@ -31,7 +31,7 @@ from ticktree.market import (
 
 from .errors import BadSubscription, NoSuchFeed
 from .last import LastMarks, LastValues
-from .selection import Placed, Selection
+from .selection import Selection
 from .subscription import Subscription, plain_policy
 
 CLOSED = Delivery.CLOSED  # members of an enum cost 30 ns to look up on CPython 3.11
@@ -171,18 +171,15 @@ class Hub:
         if not rows:
             return
         feed = self._feeds.get(batch.feed) or self._feed(batch.feed)
-        placed: Placed | None = None
         if feed.values is not None:
-            placed = Placed(batch)
-            feed.values.keep(placed)
+            feed.values.keep(batch)
         busy, self._busy = self._busy, True
         try:
             for route in (feed.routes if feed.routes is not None else self._route(feed)).values():
                 if route.selection.everything:
                     _hand_over(route, batch, rows)
                 else:
-                    placed = placed or Placed(batch)
-                    picked = route.selection.pick(placed)
+                    picked = route.selection.pick(batch)
                     if picked is not None:
                         _hand_over(route, picked, len(picked))
         finally:

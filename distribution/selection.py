@@ -42,20 +42,6 @@ _TICK_KINDS = {
 Places = npt.NDArray[np.intp]
 
 
-class Placed:
-    """A batch, and where its rows stand in tables by id and kind: half of what picking costs, done once for all."""
-
-    __slots__ = ("batch",)
-
-    def __init__(self, batch: Batch) -> None:
-        self.batch = batch
-
-    @property
-    def places(self) -> Places:
-        """Of each row."""
-        return self.batch.places
-
-
 class Table:
     """A number for each (id, kind): `value(name, kind)`, asked for once, when `ids` has come to know the instrument.
 
@@ -145,12 +131,11 @@ class Selection:
             case _:
                 assert_never(mark)
 
-    def pick(self, placed: Placed) -> Batch | None:
+    def pick(self, batch: Batch) -> Batch | None:
         """What is selected of a batch: itself where that is all of it, None where it is nothing."""
-        batch = placed.batch
         if self.everything:
             return batch
-        return self._pick_rows(placed) if batch.columnar else self._pick_events(batch)
+        return self._pick_rows(batch) if batch.columnar else self._pick_events(batch)
 
     def _pick_events(self, batch: Batch) -> Batch | None:
         events = batch.events
@@ -159,10 +144,9 @@ class Selection:
             return batch
         return Batch(batch.feed, batch.instruments, events=picked) if picked else None
 
-    def _pick_rows(self, placed: Placed) -> Batch | None:
+    def _pick_rows(self, batch: Batch) -> Batch | None:
         """5 us and 5 ns a row, where half are taken. An update's rows are of one stream and stay together."""
-        batch = placed.batch
-        mask = self._table.at(placed.places)
+        mask = self._table.at(batch.places)
         count = int(np.count_nonzero(mask))
         if count in (0, len(mask)):
             return batch if count else None

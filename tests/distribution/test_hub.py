@@ -17,7 +17,7 @@ from ticktree.actors import (
 )
 from ticktree.actors.mailbox import Overflow
 from ticktree.distribution import BadSubscription, Hub, NoSuchFeed
-from ticktree.distribution.selection import Placed, Selection
+from ticktree.distribution.selection import Selection
 from ticktree.market import (
     Batch,
     BookUpdate,
@@ -118,9 +118,9 @@ async def test_picked_rows_are_read_only_and_do_not_hold_the_batch() -> None:
 async def test_equal_selections_are_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
     picks, pick = list[Selection](), Selection.pick
 
-    def counted(self: Selection, placed: Placed) -> Batch | None:
+    def counted(self: Selection, batch: Batch) -> Batch | None:
         picks.append(self)
-        return pick(self, placed)
+        return pick(self, batch)
 
     monkeypatch.setattr(Selection, "pick", counted)
     async with stage(a=ROOM, b=ROOM, c=CONFLATING, d=ROOM) as s:

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from ticktree.distribution.last import LastMarks, LastValues
-from ticktree.distribution.selection import Placed, Selection
+from ticktree.distribution.selection import Selection
 from ticktree.market import (
     Bar,
     Data,
@@ -44,7 +44,7 @@ def test_the_last_of_each_stream_is_kept(columns: bool) -> None:
         [quote(4.0, instrument=ETH), trade(2.0), update((1.0, 1.0))],
         [update((1.0, 1.0))],
     ):
-        last.keep(Placed(batch(*events, columns=columns)))
+        last.keep(batch(*events, columns=columns))
     assert sorted(map(repr, last.wanted(ALL))) == sorted(
         map(repr, [quote(3.0), quote(4.0, instrument=ETH), trade(2.0)])
     )
@@ -53,7 +53,7 @@ def test_the_last_of_each_stream_is_kept(columns: bool) -> None:
 @pytest.mark.parametrize("columns", [False, True])
 def test_only_what_is_asked_for_is_kept_and_only_what_is_selected_is_told(columns: bool) -> None:
     last = last_values("sim/BTC-USDT/*", "sim/*/trade")
-    last.keep(Placed(batch(quote(), trade(), quote(instrument=ETH), columns=columns)))
+    last.keep(batch(quote(), trade(), quote(instrument=ETH), columns=columns))
     assert last.wanted(ALL) == [quote(), trade()] or last.wanted(ALL) == [trade(), quote()]
     assert last.wanted(Selection("sim", frozenset(topics("sim/*/trade")), (), IDS)) == [trade()]
     assert last.wanted(Selection("sim", frozenset(topics("sim/ETH-USDT/*")), (), IDS)) == []
@@ -61,7 +61,7 @@ def test_only_what_is_asked_for_is_kept_and_only_what_is_selected_is_told(column
 
 def test_bars_and_books_are_not_kept() -> None:
     last = last_values("sim/*/*")
-    last.keep(Placed(batch(Bar("sim", BTC, 1.0, 2.0, 0.5, 1.5, 3.0, 4.0, 5, 0, 60, 61), update((1.0, 1.0)))))
+    last.keep(batch(Bar("sim", BTC, 1.0, 2.0, 0.5, 1.5, 3.0, 4.0, 5, 0, 60, 61), update((1.0, 1.0))))
     assert last.wanted(ALL) == []
 
 
@@ -71,12 +71,12 @@ def test_instruments_that_come_to_be_known_and_definitions_that_change() -> None
     for number in range(50):
         made = ids.adopt(Instrument(f"X{number}-USD", (number * 37) % 1_000, Decimal(1), Decimal(1)))
         kept.append(quote(float(number), number + 1.0, made))
-        last.keep(Placed(batch(kept[-1], columns=True, ids=ids)))
+        last.keep(batch(kept[-1], columns=True, ids=ids))
     assert {value.instrument.name: value for value in last.wanted(ALL)} == {each.instrument.name: each for each in kept}
     changed = ids.adopt(Instrument("X0-USD", 0, Decimal("0.5"), Decimal(1)))
     assert changed.id != kept[0].instrument.id
     newer = Quote("sim", changed, 7.0, 1.0, 8.0, 1.0, 99, 99, 99)
-    last.keep(Placed(batch(newer, columns=True, ids=ids)))
+    last.keep(batch(newer, columns=True, ids=ids))
     assert [value for value in last.wanted(ALL) if value.instrument.name == "X0-USD"] == [newer]
 
 
@@ -93,7 +93,7 @@ def test_the_newest_is_told_whatever_it_came_as(seed: int) -> None:
             else:
                 events.append(Trade("sim", instrument, 1.0, random.random(), None, number, number, number))
             newest[type(events[-1]), instrument.name] = events[-1]
-        last.keep(Placed(batch(*events, columns=random.random() < 0.5)))
+        last.keep(batch(*events, columns=random.random() < 0.5))
         assert {(type(each), each.instrument.name): each for each in last.wanted(ALL)} == newest
 
 
@@ -125,7 +125,7 @@ def test_the_last_quote_of_an_instrument_is_looked_up_whatever_it_came_as(seed: 
         for _ in range(random.choice((0, 1, 3, 100))):
             newest = Quote("sim", BTC, 1.0, 1.0, 2.0, random.random(), number, number, number)
             events += [newest, Quote("sim", ETH, 9.0, 1.0, 10.0, 1.0, number, number, number)]
-        last.keep(Placed(batch(*events, columns=random.random() < 0.5)))
+        last.keep(batch(*events, columns=random.random() < 0.5))
         assert last.quote("BTC-USDT") == newest
         assert last.quote("ETH-USDT") is None
         assert last.quote("XRP-USDT") is None

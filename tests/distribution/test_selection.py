@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, strategies as st
 
-from ticktree.distribution.selection import KINDS, Placed, Selection
+from ticktree.distribution.selection import KINDS, Selection
 from ticktree.market import Data, Instrument, InstrumentIds, Topic
 
 from ..market.samples import BTC, ETH, IDS, data_events, quote, trade
@@ -49,7 +49,7 @@ def test_rows_are_picked_as_events_are(events: list[Data], asked: list[str]) -> 
     ]
     for columns in (False, True):
         whole = batch(*events, columns=columns)
-        picked = selection(*asked).pick(Placed(whole))
+        picked = selection(*asked).pick(whole)
         if len(wanted) == len(events):
             assert picked is whole
         elif not wanted:
@@ -61,7 +61,7 @@ def test_rows_are_picked_as_events_are(events: list[Data], asked: list[str]) -> 
 
 
 def test_one_table_of_places_serves_many_selections() -> None:
-    placed = Placed(batch(quote(), trade(), update((1.0, 1.0)), quote(instrument=ETH), columns=True))
+    placed = batch(quote(), trade(), update((1.0, 1.0)), quote(instrument=ETH), columns=True)
     places = placed.places
     picked = [selection(asked).pick(placed) for asked in ("*/*/quote", "*/BTC-USDT/*", "*/*/book", "x/*/*")]
     assert [0 if each is None else len(each) for each in picked] == [2, 3, 1, 0]
@@ -73,9 +73,7 @@ def test_an_id_that_nobody_knows_is_not_selected() -> None:
     known = ids.adopt(Instrument("A-USD", 3, Decimal(1), Decimal(1)))
     stranger = Instrument("A-USD", 900_000, Decimal(1), Decimal(1))
     events = quote(instrument=known), quote(instrument=stranger)
-    picked = Selection("sim", frozenset([Topic("sim", "*", "*")]), (), ids).pick(
-        Placed(batch(*events, columns=True, ids=ids))
-    )
+    picked = Selection("sim", frozenset([Topic("sim", "*", "*")]), (), ids).pick(batch(*events, columns=True, ids=ids))
     assert picked is not None
     assert list(picked.events) == [events[0]]
 
@@ -90,7 +88,7 @@ def test_instruments_are_matched_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Topic, "matches", matches)
     made = selection("sim/*/quote")
     for _ in range(3):
-        made.pick(Placed(batch(quote(), trade(), quote(instrument=ETH), columns=True)))
-        made.pick(Placed(batch(quote(), trade(), quote(instrument=ETH))))
+        made.pick(batch(quote(), trade(), quote(instrument=ETH), columns=True))
+        made.pick(batch(quote(), trade(), quote(instrument=ETH)))
     assert len(asked) == len(set(asked)) <= 3 * len(IDS.by_id)
     assert {(BTC.name, "quote"), (ETH.name, "trade")} <= set(asked)

@@ -17,6 +17,7 @@ from ticktree.actors import (
     Fail,
     LiveClock,
     Mailbox,
+    Restart,
     Supervisor,
     System,
 )
@@ -146,15 +147,20 @@ def assemble(app: App, clock: Clock | None = None, simulation: Simulation | None
 
     def source(feed: FeedPart) -> Source:
         random = simulation.random("feed", feed.name) if simulation is not None else Random()
-        drawn = ranks[feed.name], random
-        return _source(feed, hub, accounts[feed.name], recorders.get(feed.name), drawn)
+        return Source(
+            feed.name, feed.topics, hub, hub.ids, accounts[feed.name], feed.backoff, random, on_bad=feed.on_bad,
+            stale_after_s=feed.stale_after_s, tap=recorders.get(feed.name), rank=ranks[feed.name],
+        )  # fmt: skip
+
+    # Another life of a feed of files would begin them anew.
+    restart = Restart.PERMANENT if simulation is None else Restart.TEMPORARY
 
     rooms = {
         "venues": [_venue(venue, office, simulation) for venue in app.venues],
         "routers": [_router(router, office) for router in app.routers],
         "servers": [_server(server) for server in app.servers],
         "strategies": [_strategy(strategy, app, office, hub, desks) for strategy in app.strategies],
-        "feeds": [spec for feed in app.feeds for spec in _feed(feed, app, source)],
+        "feeds": [spec for feed in app.feeds for spec in _feed(feed, app, source, restart)],
     }
 
     def room(name: str) -> Supervisor:
@@ -319,17 +325,11 @@ def _relay(part: RelayPart, hub: Hub) -> Supervisor:
     return relay.tree()
 
 
-def _feed(part: FeedPart | SimulatedPart, app: App, make: Callable[[FeedPart], Source]) -> list[ChildSpec]:
+def _feed(
+    part: FeedPart | SimulatedPart, app: App, make: Callable[[FeedPart], Source], restart: Restart
+) -> list[ChildSpec]:
     if isinstance(part, SimulatedPart):
         exchange = ChildSpec(part.exchange, lambda: SimulatedExchange(part.name, part.market, part.listen), FEW)
-        return [exchange, *_feed(part.feed(app.supervision.place("feeds", part.exchange)), app, make)]
+        return [exchange, *_feed(part.feed(app.supervision.place("feeds", part.exchange)), app, make, restart)]
     source = make(part)
-    return [ChildSpec(part.name, lambda: part.make(source), FEW)]
-
-
-def _source(part: FeedPart, hub: Hub, account: FeedAccount, tap: Recorder | None, drawn: tuple[int, Random]) -> Source:
-    rank, random = drawn
-    return Source(
-        part.name, part.topics, hub, hub.ids, account, part.backoff, random,
-        on_bad=part.on_bad, stale_after_s=part.stale_after_s, tap=tap, rank=rank,
-    )  # fmt: skip
+    return [ChildSpec(part.name, lambda: part.make(source), FEW, restart)]

@@ -7,7 +7,7 @@ import attrs
 
 from ticktree.routing import Execution, Fill
 from ticktree.routing.accounts import EXACT, ZERO, quote_currency
-from ticktree.routing.facts import AnyFact, Defined, Opened, Reported
+from ticktree.routing.facts import AnyFact, Opened, Reported
 from ticktree.routing.ledger import Ledger, News
 from ticktree.routing.records import OrderRecord
 
@@ -160,8 +160,3 @@ def _totals(parts: tuple[MoneySeries, ...]) -> tuple[MoneySeries, ...]:
 def _sum(row: tuple[float | None, ...]) -> float | None:
     known = [one for one in row if one is not None]
     return sum(known) if len(known) == len(row) else None
-
-
-def instruments(facts: Iterable[AnyFact]) -> set[str]:
-    """Those in which there were orders."""
-    return {fact.instrument for fact in facts if isinstance(fact, Defined)}

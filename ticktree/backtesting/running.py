@@ -19,7 +19,7 @@ from typing import Any
 
 import attrs
 
-from ticktree.actors import Deadlock, MailboxStats, Restart, StopReport, Supervisor, System, VirtualClock, VirtualLoop
+from ticktree.actors import Deadlock, MailboxStats, StopReport, System, VirtualClock, VirtualLoop
 from ticktree.feeds import FeedError
 from ticktree.feeds.files import FilesReplay
 from ticktree.feeds.recording import RecordingEnded
@@ -167,9 +167,9 @@ class Running:
     async def _stuck(self, system: System) -> None:
         """Wait until no data are to come, and nothing is handled any more, though not all was told."""
         before, after = -1, 0
-        while before != after or self._clock.bringers:
+        while before != after or self._clock.data_awaited:
             await self._clock.sleep(STUCK_S)
-            if not self._clock.bringers:
+            if not self._clock.data_awaited:
                 handled = sum(node.mailbox.delivered for node in system.snapshot().actors())
                 before, after = after, self.bytes_done + self.ticks + handled
         self._incomplete = "somebody holds a feed up for ever: its mailbox is full, and it handles nothing any more"
@@ -260,17 +260,9 @@ def prepared(app: App, data: Iterable[str | Path], manner: Manner = AS_IT_WAS, c
     facts = FactsInOrder()
     observer = Observer(clock, tuple(dict.fromkeys(name for part in app.feeds for name in part.instruments)))
     assembly = assemble(tested, clock, Simulation(manner.seed, facts, observer.hear))
-    assembly.tree = attrs.evolve(assembly.tree, children=tuple(map(_reading_once, assembly.tree.children)))
     observer.watch(assembly)
     stand_ins = tuple(venue.name for venue in app.venues if not isinstance(venue, VenuePart))
     return Running(tested, files, manner, config, began_ns, assembly, facts, observer, stand_ins, clock)
-
-
-def _reading_once(child: Any) -> Any:
-    """The supervisor of feeds without restarts: another life of one would begin its files anew."""
-    if not isinstance(child, Supervisor) or child.id != "feeds":
-        return child
-    return attrs.evolve(child, children=tuple(attrs.evolve(feed, restart=Restart.TEMPORARY) for feed in child.children))
 
 
 def _unclean(report: StopReport) -> Iterable[str]:

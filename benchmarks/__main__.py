@@ -22,14 +22,17 @@ from . import (
     latency,
     mailbox,
     orders,
+    overload,
     peers,
     record,
     relay,
     replay,
+    scale,
     spawn,
     startup,
     supervise,
     tcp,
+    tuning,
     websocket,
 )
 from .limits import Missing
@@ -59,7 +62,10 @@ BENCHMARKS: dict[str, Benchmark] = {
     "replay_event": replay.event_figures,
     "backtest": backtest.figures,
     "peers": peers.figures,
+    "scale": scale.figures,
+    "tuning": tuning.figures,
 }
+LONG: dict[str, Benchmark] = {"overload": overload.figures}  # only where they are asked for by name
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

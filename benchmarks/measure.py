@@ -99,6 +99,24 @@ class Plan:
         return figure_of(name, unit, our_costs, their_costs, {"conditions": conditions})
 
 
+    async def curve(self, name: tuple[str, str], unit: Unit, points: Mapping[int, Side]) -> list[Figure]:
+        """Run all points in each round, one after the other, each round from the other end: how cost grows.
+
+        The first point is the yardstick of all: `ratio` is what it costs over what the point costs, in the same round.
+        """
+        costs: dict[int, list[float]] = {at: [] for at in points}
+        for number in range(self.rounds):
+            for at in points if number % 2 == 0 else reversed(points):
+                gc.collect()
+                costs[at].append(await points[at]())
+                say(f"{' '.join(name)}: round {number + 1} of {self.rounds}, at {at:,}")
+        first = next(iter(costs.values()))
+        return [
+            figure_of((name[0], f"{name[1]}_{at}"), unit, ours, first, {"curve": name[1], "at": at})
+            for at, ours in costs.items()
+        ]
+
+
 def figure_of(
     name: tuple[str, str], unit: Unit, ours: list[float], yardstick: list[float], extra: Mapping[str, Any]
 ) -> Figure:

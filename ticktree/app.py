@@ -29,7 +29,7 @@ from ticktree.routing.latency import Stages
 from ticktree.routing.portfolio import RouterCounts, VenueCounts
 from ticktree.strategies import Strategy
 
-from . import console
+from . import console, preload
 from .assembly import Assembly as Assembly, Subscriber as Subscriber, Wanted as Wanted, assemble as assemble
 from .parts import (
     App as App,
@@ -123,6 +123,7 @@ def attempt(
             task.add_done_callback(_turn_deaf)
         return system
 
+    preload.check(assembly.app.system.preload)
     _import_all(assembly.app)
     gc.freeze()  # what was imported: else the collection at the end of the start blocks the loop for 50 to 300 ms
     try:

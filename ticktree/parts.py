@@ -252,13 +252,15 @@ class OperationsPart:
 @attrs.frozen
 class SystemPart:
     """`[system]`: of the process. `budget_s` bounds the stop; `watchdog_s` is how long the loop may be blocked before
-    that is told; `opens_within_s` how long the start waits for venues that are not ready."""
+    that is told; `opens_within_s` how long the start waits for venues that are not ready. `preload`: libraries that must be in the
+    process; the commands begin it anew with them, `ticktree.run` only looks."""
 
     loop: Literal["uvloop", "asyncio"] = "uvloop"
     budget_s: float = 10.0
     watchdog_s: float = 0.25
     opens_within_s: float = 3.0
     cpus: tuple[int, ...] | None = None
+    preload: tuple[Path, ...] = ()
     log: Literal["human", "json"] = "human"
 
 

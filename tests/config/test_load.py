@@ -133,8 +133,14 @@ cpus = [0]
 log = "json"
 """
     )
-    assert app.system == SystemPart("asyncio", 60.0, 0.1, 0.0, (0,), "json")
+    assert app.system == SystemPart("asyncio", 60.0, 0.1, 0.0, (0,), (), "json")
     assert app.journal == JournalPart(folder / "state/orders.journal", Durability.FSYNC)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux preloads libraries")
+def test_libraries_to_preload_stand_beside_the_configuration_as_other_files_do(folder: Path) -> None:
+    (folder / "stack.so").write_bytes(b"\x7fELF")
+    assert loaded(f'{FEED}[system]\npreload = ["stack.so"]\n').system.preload == (folder / "stack.so",)
 
 
 def test_a_feed_with_all_its_keys_and_options_of_its_class(folder: Path) -> None:

@@ -675,3 +675,19 @@ def test_a_cpu_that_is_not_there_is_said_before_anything_starts(monkeypatch: pyt
     monkeypatch.setattr("sys.platform", "linux")
     why = "app.toml:5: system.cpus[1]: this process may not run on CPU 9, only on 0, 1"
     assert problems(f"{FEED}[system]\ncpus = [0, 9]\n") == [why]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux preloads libraries")
+def test_what_cannot_be_preloaded_is_told_before_anything_starts(tmp_path: Path) -> None:
+    text, spaced = tmp_path / "notes.txt", tmp_path / "a b.so"
+    text.write_text("no library")
+    names = [str(text), str(spaced), str(tmp_path / "gone.so")]
+    listed = ", ".join(f'"{name}"' for name in names)
+    assert problems(f"{FEED}[system]\npreload = [{listed}]\n") == [
+        f"app.toml:5: system.preload[0]: {text} is no shared library (no ELF file)",
+        f"app.toml:5: system.preload[1]: {spaced} has a blank or a colon in its path, which the dynamic linker cannot "
+        "take: link to it from elsewhere",
+        f"app.toml:5: system.preload[2]: {tmp_path / 'gone.so'} cannot be opened: No such file or directory",
+    ]
+    why = 'app.toml:5: system.preload: names one library or more, as in ["/usr/lib64/libonload.so"]; leave it out'
+    assert problems(f"{FEED}[system]\npreload = []\n") == [f"{why} otherwise"]

@@ -85,13 +85,22 @@ def manners(command: F) -> F:
 
 
 def loaded(config: Path) -> "App":
-    """What `config` describes; or the command ends with all that is wrong with it."""
+    """What `config` describes; or the command ends with all that is wrong with it.
+
+    Where that wants libraries preloaded the process begins anew with them: nothing may have been opened yet.
+    """
     from ..config import BadConfig, load
+    from ..preload import NotPreloaded, preload
 
     try:
-        return load(config)
+        app = load(config)
     except BadConfig as error:
         raise BadConfiguration(str(error)) from error
+    try:
+        preload(app.system.preload)
+    except NotPreloaded as error:
+        raise click.ClickException(str(error)) from error
+    return app
 
 
 def feeds_alone(app: "App") -> "App":
@@ -143,6 +152,7 @@ class Run:
         from ..console import starting
         from ..curtain import curtain
         from ..logs import printed
+        from ..preload import preloaded
 
         self._log = self._log or app.system.log
         self._set_up_logs()
@@ -151,6 +161,8 @@ class Run:
         except ValueError as error:  # what no reader of configurations could know
             raise BadConfiguration(f"{self.config}: {error}") from error
         self.say(first, always=True)
+        if libraries := preloaded():
+            self.say(f"preloaded: {', '.join(libraries)}")
         self.say("\n".join(starting(assembly.tree)))
         ends = (curtain(assembly.system, self._for_s),) if self._for_s is not None else ()
         report = attempt(assembly, *audience(assembly, self), *ends, loop=self._loop, deaf_at_end=True)

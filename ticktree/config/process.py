@@ -17,6 +17,7 @@ from .reading import section
 from .strategies import check_pauses, mailbox
 
 MOST_SOCKET_BYTES: Final = 100
+ELF: Final = b"\x7fELF"  # how every shared library begins: elf(5)
 
 
 def system(table: dict[str, object], place: Place) -> tuple[parts.SystemPart, parts.JournalPart | None]:
@@ -26,13 +27,16 @@ def system(table: dict[str, object], place: Place) -> tuple[parts.SystemPart, pa
         place.at("durability").wrong('is of the journal, and there is none: journal = "orders.journal"')
     if found.cpus is not None:
         _check_cpus(found.cpus, place.at("cpus"))
+    if found.preload is not None:
+        _check_preload(found.preload, place.at("preload"))
     if found.journal is not None and found.journal.is_dir():
         place.at("journal").wrong(f"a file; {found.journal} is a folder")
     durability = Durability(found.durability or "os")
     journal = None if found.journal is None else parts.JournalPart(found.journal, durability)
     return parts.SystemPart(
-        found.loop, float(found.budget), float(found.watchdog), float(found.opens_within), found.cpus, found.log
-    ), journal
+        found.loop, float(found.budget), float(found.watchdog), float(found.opens_within), found.cpus,
+        found.preload or (), found.log,
+    ), journal  # fmt: skip
 
 
 def _check_cpus(cpus: tuple[int, ...], place: Place) -> None:
@@ -46,6 +50,30 @@ def _check_cpus(cpus: tuple[int, ...], place: Place) -> None:
     for number, cpu in enumerate(cpus):
         if cpu not in there:
             place.at(number).wrong(f"this process may not run on CPU {cpu}, only on {listed(map(str, there))}")
+
+
+def _check_preload(paths: tuple[Path, ...], place: Place) -> None:
+    check_once(map(str, paths), place)
+    if not paths:
+        place.wrong('names one library or more, as in ["/usr/lib64/libonload.so"]; leave it out otherwise')
+        return
+    if sys.platform != "linux":
+        place.wrong("only Linux preloads libraries: leave it out")
+        return
+    for number, path in enumerate(paths):
+        if why := _no_library(path):
+            place.at(number).wrong(f"{path} {why}")
+
+
+def _no_library(path: Path) -> str:
+    """Why it can be none; empty where it may be one."""
+    if any(character in str(path) for character in ": "):
+        return "has a blank or a colon in its path, which the dynamic linker cannot take: link to it from elsewhere"
+    try:
+        with path.open("rb") as file:
+            return "" if file.read(4) == ELF else "is no shared library (no ELF file)"
+    except OSError as error:
+        return f"cannot be opened: {error.strerror}"
 
 
 # --- [relay] -------------------------------------------------------------------------------------------------------

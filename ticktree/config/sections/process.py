@@ -20,6 +20,8 @@ class System(Section, frozen=True, kw_only=True):
     watchdog      how long the loop may be blocked before that is told
     opens_within  how long the start waits for venues that are not ready
     cpus          the CPUs that the loop may run on (Linux only); any, unless told
+    preload       libraries that take the place of the C library's socket calls, as Onload and VMA do (Linux only):
+                  files. The process begins anew with them, and does not run without them
     log           how lines of the log are written
     """
 
@@ -30,6 +32,7 @@ class System(Section, frozen=True, kw_only=True):
     watchdog: Annotated[Duration, eg("250ms")] = duration("250ms")
     opens_within: Annotated[Delay, eg("3s")] = delay("3s")
     cpus: Annotated[tuple[Whole, ...] | None, eg([0])] = None
+    preload: Annotated[tuple[Path, ...] | None, eg(["/usr/lib64/libonload.so"])] = None
     log: Literal["human", "json"] = "human"
 
 

@@ -1,5 +1,7 @@
 """Mirrors ticktree/preload.py; that libraries are really preloaded is shown in tests/e2e/test_preload.py."""
 
+import errno
+import subprocess
 import sys
 from pathlib import Path
 
@@ -55,3 +57,15 @@ def test_of_what_was_asked_for_only_what_came_is_told(
 def test_nothing_is_told_where_nothing_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LD_PRELOAD", raising=False)
     assert preloaded() == []
+
+
+def test_a_process_that_was_denied_io_uring_cannot_have_it_nor_can_what_it_starts() -> None:
+    asks = (
+        "import ctypes, os\nfrom ticktree.preload import IO_URING_SETUP, deny_io_uring\ndeny_io_uring()\n"
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        "def ask(): return libc.syscall(IO_URING_SETUP, 1, None), ctypes.get_errno()\n"
+        "print(ask(), flush=True)\n"
+        "if not os.fork(): print(ask(), flush=True); os._exit(0)\nos.wait()"
+    )
+    printed = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True).stdout
+    assert printed == f"(-1, {errno.ENOSYS})\n" * 2

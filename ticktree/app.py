@@ -123,11 +123,14 @@ def attempt(
             task.add_done_callback(_turn_deaf)
         return system
 
+    loop = loop or assembly.app.system.loop
     preload.check(assembly.app.system.preload)
+    if loop == "uvloop" and preload.preloaded():
+        preload.deny_io_uring()
     _import_all(assembly.app)
     gc.freeze()  # what was imported: else the collection at the end of the start blocks the loop for 50 to 300 ms
     try:
-        stop = run_system(make, loop or assembly.app.system.loop)
+        stop = run_system(make, loop)
     except StartFailed as error:
         overran = tuple(cell.path for cell in system.cells() if cell.overran)
         stop, failed = StopReport(Reason(Exit.ERROR, error), 0.0, (), overran, system.leaks, 0), error

@@ -3,9 +3,16 @@
 The dynamic linker preloads what LD_PRELOAD names when a program begins, and only then; what it cannot load it leaves
 out with a line on stderr, and the program runs without it (ld.so(8)). So a process that should have libraries and has
 not begins anew, once, with them; and whether they are in it is looked up in its own memory map.
+
+One thing goes around them by itself: libuv tells epoll which sockets to watch through io_uring (always, from 1.50 on: what
+UV_USE_IO_URING says is of files), and a library that has an epoll of its own would never hear of them.
+Without io_uring libuv calls `epoll_ctl`; so the process is denied it.
 """
 
+import ctypes
+import errno
 import os
+import struct
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -13,6 +20,12 @@ from typing import NoReturn
 
 VARIABLE = "LD_PRELOAD"
 MAPS = Path("/proc/self/maps")
+
+# prctl(2), seccomp(2)
+PR_SET_SECCOMP, SECCOMP_MODE_FILTER, PR_SET_NO_NEW_PRIVS = 22, 2, 38
+IO_URING_SETUP = 425  # the call's number, on all architectures that CPython supports
+# code, jump if true, if false, operand: take the call's number; is it that one; if so ENOSYS; else go on
+FILTER = ((0x20, 0, 0, 0), (0x15, 0, 1, IO_URING_SETUP), (0x06, 0, 0, 0x50000 | errno.ENOSYS), (0x06, 0, 0, 0x7FFF0000))
 
 
 class NotPreloaded(RuntimeError):
@@ -62,6 +75,29 @@ def preloaded() -> list[str]:
     mapped = _mapped() if asked else ()
     names = {os.path.basename(path) for path in mapped}
     return [name for name in asked if os.path.realpath(name) in mapped or ("/" not in name and name in names)]
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
+
+
+def deny_io_uring() -> None:
+    """Have io_uring be unknown to this process and all that it starts, for good. Raises `NotPreloaded`.
+
+    The price is the kernel's: none of them can get more rights than they have (PR_SET_NO_NEW_PRIVS).
+    """
+    code = b"".join(struct.pack("HBBI", *instruction) for instruction in FILTER)
+    room = ctypes.create_string_buffer(code, len(code))
+    program = _Program(len(FILTER), ctypes.addressof(room))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(
+        PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0
+    ):
+        why = os.strerror(ctypes.get_errno())
+        raise NotPreloaded(
+            [Path(name) for name in preloaded()],
+            f'uvloop would watch sockets past it, and cannot be kept from that ({why}): [system] loop = "asyncio"',
+        )
 
 
 def _asked() -> list[str]:

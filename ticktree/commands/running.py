@@ -152,7 +152,7 @@ class Run:
         from ..console import starting
         from ..curtain import curtain
         from ..logs import printed
-        from ..preload import preloaded
+        from ..preload import NotPreloaded, preloaded
 
         self._log = self._log or app.system.log
         self._set_up_logs()
@@ -165,7 +165,10 @@ class Run:
             self.say(f"preloaded: {', '.join(libraries)}")
         self.say("\n".join(starting(assembly.tree)))
         ends = (curtain(assembly.system, self._for_s),) if self._for_s is not None else ()
-        report = attempt(assembly, *audience(assembly, self), *ends, loop=self._loop, deaf_at_end=True)
+        try:
+            report = attempt(assembly, *audience(assembly, self), *ends, loop=self._loop, deaf_at_end=True)
+        except NotPreloaded as error:
+            raise click.ClickException(str(error)) from error
         report = attrs.evolve(report, incomplete=incomplete(report) or report.incomplete)
         code = report.exit_code | self._write(report)
         self._tell(report, last)

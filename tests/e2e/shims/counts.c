@@ -14,7 +14,7 @@
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 static char ours[MOST]; /* which descriptors are sockets that came from here */
-static long sockets, connects, accepts, binds, waits, received, sent;
+static long sockets, connects, accepts, binds, watched, waits, received, sent;
 
 static int noted(int fd) {
     if (fd >= 0 && fd < MOST) ours[fd] = 1;
@@ -80,6 +80,11 @@ ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct so
 
 ssize_t sendmsg(int fd, const struct msghdr *data, int flags) { return moved(fd, NEXT(sendmsg)(fd, data, flags), &sent); }
 
+int epoll_ctl(int fd, int what, int of, struct epoll_event *event) {
+    if (what == EPOLL_CTL_ADD && of >= 0 && of < MOST && ours[of]) watched++;
+    return NEXT(epoll_ctl)(fd, what, of, event);
+}
+
 int epoll_wait(int fd, struct epoll_event *events, int count, int timeout) {
     waits++;
     return NEXT(epoll_wait)(fd, events, count, timeout);
@@ -95,8 +100,8 @@ __attribute__((destructor)) static void tell(void) {
     FILE *file = path ? fopen(path, "w") : NULL;
     if (!file) return;
     fprintf(file,
-            "{\"sockets\": %ld, \"connects\": %ld, \"binds\": %ld, \"accepts\": %ld, \"waits\": %ld, "
+            "{\"sockets\": %ld, \"connects\": %ld, \"binds\": %ld, \"accepts\": %ld, \"watched\": %ld, \"waits\": %ld, "
             "\"received\": %ld, \"sent\": %ld}\n",
-            sockets, connects, binds, accepts, waits, received, sent);
+            sockets, connects, binds, accepts, watched, waits, received, sent);
     fclose(file);
 }

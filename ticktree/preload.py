@@ -4,9 +4,9 @@ The dynamic linker preloads what LD_PRELOAD names when a program begins, and onl
 out with a line on stderr, and the program runs without it (ld.so(8)). So a process that should have libraries and has
 not begins anew, once, with them; and whether they are in it is looked up in its own memory map.
 
-One thing goes around them by itself: libuv tells epoll which sockets to watch through io_uring (always, from 1.50 on: what
-UV_USE_IO_URING says is of files), and a library that has an epoll of its own would never hear of them.
-Without io_uring libuv calls `epoll_ctl`; so the process is denied it.
+One thing goes around them by itself: libuv tells epoll which sockets to watch through io_uring (from 1.50 on always:
+UV_USE_IO_URING is of files), and a library that has an epoll of its own would never hear of them. Without io_uring
+libuv calls `epoll_ctl`; so the process is denied it.
 """
 
 import ctypes

@@ -12,13 +12,14 @@ BIN := $(VENV)/bin
 HERE := $(shell pwd | cksum | cut -d ' ' -f 1)# an environment names its folder: a moved checkout gets a new one
 LOCKED := $(VENV)/.locked-$(HERE)
 READY := $(VENV)/.ready-$(HERE)
+PEERS := .venv-peers/.tried-$(HERE)
 CHECKED := ticktree tests $(wildcard examples benchmarks docs/generate)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all cover lint format docs bench peers soak mutants lock clean
+.PHONY: help setup demo test test-all cover lint format docs bench bench-compare performance peers soak mutants lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: $(READY) ## only the set-up
 
@@ -48,12 +49,18 @@ format: $(READY) ## let ruff write what it can
 docs: $(READY) ## the documentation as a site, in site/: open site/index.html
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict && echo site/index.html
 
-bench: $(READY) ## the benchmarks, or one: NAME=...
-	@$(BIN)/python -m benchmarks $(NAME) $(ARGS)
+bench: $(READY) $(PEERS) ## the benchmarks, or one: NAME=...
+	@$(BIN)/python -m benchmarks $(NAME) --json bench.jsonl $(ARGS)
 
-peers: ## an environment of its own with what the benchmarks hold us against (PYTHON=python3.12)
-	@$(or $(PYTHON),python3.12) -m venv .venv-peers
-	@.venv-peers/bin/python -m pip install -qq --disable-pip-version-check -r benchmarks/peer_programs/requirements.txt
+peers: $(LOCKED) ## make anew what benchmarks hold us against, in an environment of its own
+	@rm -f .venv-peers/.tried-*
+	@$(MAKE) --no-print-directory $(PEERS)
+
+bench-compare: $(READY) ## what got worse since the last release, beyond the spread (ARGS="OLD.jsonl NEW.jsonl")
+	@$(BIN)/python -m benchmarks.compare $(ARGS)
+
+performance: $(READY) ## keep bench.jsonl as this version's figures, and write docs/performance.md from it
+	@$(BIN)/python -m benchmarks.page bench.jsonl --keep
 
 soak: $(READY) ## campaigns of full size; they write soak.json
 	@$(BIN)/python -m pytest -m soak $(ARGS)
@@ -80,7 +87,7 @@ lock: ## resolve the dependencies anew into requirements.lock (needs uv)
 	  --custom-compile-command "make lock" --all-extras --group dev pyproject.toml --output-file requirements.lock
 
 clean: ## remove environments, caches and built files
-	rm -rf .venv .venv-* build dist site ./*.egg-info .coverage .coverage.* htmlcov soak.json
+	rm -rf .venv .venv-* build dist site ./*.egg-info .coverage .coverage.* htmlcov soak.json bench.jsonl
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -106,4 +113,20 @@ $(LOCKED): requirements.lock
 $(READY): $(LOCKED) pyproject.toml
 	@echo "installing ticktree"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Python 3.13 has all peers, 3.12 all but one. What cannot be had is left out, and its benchmarks say so: they run without
+# any of it.
+$(PEERS): benchmarks/peers/programs/requirements.txt | $(LOCKED)
+	@mkdir -p .venv-peers
+	@for python in python3.13 "$$HOME"/.pyenv/versions/3.13.*/bin/python3 \
+	  python3.12 "$$HOME"/.pyenv/versions/3.12.*/bin/python3 $(BIN)/python; do \
+	  "$$python" -c 'import venv' 2>/dev/null || continue; \
+	  echo "making .venv-peers with $$("$$python" --version): what benchmarks hold us against (a minute or two, once)"; \
+	  "$$python" -m venv --clear .venv-peers && break; \
+	done
+	@grep '^[a-z]' benchmarks/peers/programs/requirements.txt | while read -r peer; do \
+	  .venv-peers/bin/python -m pip install -qq --disable-pip-version-check "$$peer" \
+	    </dev/null >.venv-peers/log 2>&1 || echo "without $$peer: $$(tail -n 1 .venv-peers/log)"; \
+	done
 	@touch $@

@@ -5,14 +5,14 @@ Only its supervisor starts and stops it, only the scheduler gives it turns; all 
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from .clock import NS, settle
 from .control import ControlLane, Signal
-from .lane import ConflatingLane, DataLane
+from .handoff import hand_off_to
+from .lane import ACCEPTED, CLOSED, FULL, ConflatingLane, DataLane
 from .life import TAKES_TURNS, Life, State
 from .mailbox import Conflate, Delivery, MailboxStats
 from .messages import Down, Request, Timer, lose
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 HISTORY = 8  # endings remembered a place
 DOWN_RETRY_NS = 1_000_000
 STEP = 16
+ONE, NONE = range(1, 2), range(0)  # made once: making a range costs as much as a quick handler
+RUNNING, DRAINING = State.RUNNING, State.DRAINING  # looked up once, see lane.py
 
 
 class _Inbox(DataLane, ActorRef[Any]):
@@ -55,7 +57,6 @@ class ActorCell:
         "asking",
         "clock",
         "control",
-        "handed",
         "history",
         "lane",
         "last_reason",
@@ -78,9 +79,8 @@ class ActorCell:
         self.system, self.parent, self.spec, self.path = system, parent, spec, path
         self.clock = system.clock
         self.scheduler = system.scheduler
-        wake = system.watchdog.copy_of(path, self.hand_off) if spec.hand_off else partial(self.scheduler.enqueue, self)
         kind = _ConflatingInbox if isinstance(spec.mailbox.overflow, Conflate) else _Inbox
-        self.lane: _Inbox | _ConflatingInbox = kind(path, spec.mailbox, wake, self._lost)
+        self.lane: _Inbox | _ConflatingInbox = kind(path, spec.mailbox, self.enqueue, self._lost)
         self.lane._cell = self  # pyright: ignore[reportPrivateUsage]  # what a ref needs beyond the lane
         self.control = ControlLane()
         self.ref: ActorRef[Any] = self.lane
@@ -89,7 +89,6 @@ class ActorCell:
         self.life: Life | None = None
         self.lives = 0  # begun so far
         self.restarts = 0
-        self.handed = 0  # the read callback that last handed a message off to it
         self.woken_ns = self.clock.monotonic_ns()  # what is queued came after this
         self.watches: dict[Watch, None] = {}
         self.asked: dict[int, Request[Any]] = {}  # by others, not answered yet
@@ -112,11 +111,11 @@ class ActorCell:
     def tell_control(self, message: Any) -> Delivery:
         """Queue in the control lane, which takes messages as long as anybody will handle them."""
         if self.lane.closed and self.state is not State.DRAINING:
-            return Delivery.CLOSED
+            return CLOSED
         if not self.control.tell(message):
-            return Delivery.FULL
+            return FULL
         self._rouse()
-        return Delivery.ACCEPTED
+        return ACCEPTED
 
     def signal(self, signal: Signal) -> None:
         """Have the runtime's own `signal` obeyed before anything else."""
@@ -126,7 +125,7 @@ class ActorCell:
     def _rouse(self) -> None:
         if self.lane.asleep:
             self.lane.asleep = False
-            self.scheduler.enqueue(self)
+            self.enqueue()
 
     def watch(self, watcher: ActorRef[Down]) -> Watch:
         """Tell `watcher` when lives end here."""
@@ -191,22 +190,32 @@ class ActorCell:
 
     # --- turns -------------------------------------------------------------------------------------------------
 
+    def enqueue(self, message: Any = None, weight: int = 0) -> bool:
+        """Have a turn; `message` woke this actor and is to be queued for it."""
+        scheduler = self.scheduler
+        if not scheduler.scheduled:
+            scheduler.schedule()
+        self.woken_ns = scheduler.woken_ns
+        scheduler.ready.append(self)
+        return False
+
     def turn(self) -> bool:
         """Handle what is queued, for a while. Whether there is more to do."""
         life = self.life
         if life is None or life.task is not None or life.state not in TAKES_TURNS:
             return False
-        monotonic_ns, lane, control, handle = self.scheduler.monotonic_ns, self.lane, self.control.items, life.handle
-        items, popleft = lane.items, lane.items.popleft
-        began_ns = now_ns = monotonic_ns()
-        done, pause, n, message, suspended = 0, 1, 0, None, False
+        scheduler, lane, control, handle = self.scheduler, self.lane, self.control.items, life.handle
+        monotonic_ns, items, popleft = scheduler.monotonic_ns, lane.items, lane.items.popleft
+        began_ns = scheduler.now_ns
+        done, pause, steps, n, message, held_up = 0, 1, ONE, 0, None, False
         try:
             while True:
                 if control:
                     done, message = done + len(control), None
                     if not self._serve_control(life):
+                        now_ns, held_up = monotonic_ns(), True
                         break
-                for n in range(1, min(len(items), pause) + 1):
+                for n in steps if items else NONE:
                     if control:
                         n -= 1
                         break
@@ -219,55 +228,33 @@ class ActorCell:
                     lane.in_hand = weight
                     if (awaitable := handle(message)) is not None:
                         life.suspend(awaitable, message)
-                        suspended = True
+                        held_up = True
                         break
                 now_ns = monotonic_ns()
                 lane.items_out += n
-                done, n = done + n, 0
-                if suspended:
+                if held_up:
                     break
                 lane.in_hand = 0
+                if not (items or control):
+                    break
+                done, n = done + n, 0
                 elapsed_ns = now_ns - began_ns
-                if done >= ITEMS_A_TURN or elapsed_ns >= TURN_NS or not (items or control):
+                if done >= ITEMS_A_TURN or elapsed_ns >= TURN_NS:
                     break
                 # Until the clock is read again: as many as fit at this pace, but in steps, as the next may be slower.
                 pause = min(STEP * pause, ITEMS_A_TURN - done, (TURN_NS - elapsed_ns) * done // (elapsed_ns + 1) + 1)
+                steps = range(1, min(len(items), pause) + 1)
         except BaseException as error:
-            now_ns = monotonic_ns()
             lane.items_out += n
             life.crash(error, life.message if self.control.in_hand else message)
-        self.scheduler.now_ns = now_ns
+            now_ns = monotonic_ns()
+        scheduler.now_ns = now_ns
         if now_ns - began_ns >= TURN_NS:
             self.check_blocked(now_ns - began_ns)
-        return self._rest(now_ns)
-
-    def hand_off(self) -> None:
-        """A message woke this actor: handle it now, within its sender's call, or in a turn."""
-        scheduler = self.scheduler
-        if not scheduler.may_hand_off(self):
-            scheduler.enqueue(self)
-            return
-        life, lane = self.life, self.lane
-        assert life is not None
-        message, weight = lane.items.popleft()
-        lane.items_out += 1
-        lane.limit += weight
-        lane.in_hand = weight
-        scheduler.depth += 1
-        try:
-            if (awaitable := life.handle(message)) is not None:
-                life.suspend(awaitable, message)
-                return
-            lane.in_hand = 0
-        except BaseException as error:
-            life.crash(error, message)
-            return
-        finally:
-            scheduler.depth -= 1
-        if lane.items or self.control.items or lane.waiting or self._drainers:
-            scheduler.enqueue(self)
-        else:
-            lane.asleep = True
+        if held_up or items or control or lane.waiting or self._drainers or life.state is not RUNNING:
+            return self._rest(now_ns)
+        lane.asleep = True  # as `_rest` would find, at 5 % of a turn of one message
+        return False
 
     def _rest(self, now_ns: int) -> bool:
         """The end of a turn: stamp the queue, let waiters in, and sleep if nothing is left. Whether there is more."""
@@ -284,8 +271,9 @@ class ActorCell:
             return False
         if lane.items or self.control.items:
             return True
-        if life.state is State.DRAINING:
+        if life.state is DRAINING:
             life.finish()
+            self.scheduler.now_ns = self.clock.monotonic_ns()  # what that took is not the next one's
         else:
             lane.asleep = True
         return False
@@ -330,6 +318,9 @@ class ActorCell:
 
     def runs(self) -> None:
         """The life here takes messages from now on."""
+        if self.spec.hand_off:
+            assert self.life is not None
+            self.lane.wake = hand_off_to(self, self.life)
         if self.lane.items or self.control.items:
             self._go_on()
         else:
@@ -346,7 +337,7 @@ class ActorCell:
     def _go_on(self) -> None:
         """Take a turn for what is queued already; it is as old as it was."""
         woken_ns = self.woken_ns
-        self.scheduler.enqueue(self)
+        self.enqueue()
         self.woken_ns = woken_ns
 
     def handled(self) -> None:
@@ -369,7 +360,7 @@ class ActorCell:
         now_ns = self.clock.monotonic_ns()
         self.life, self.last_reason = None, reason
         self.history = (*self.history[1 - HISTORY :], f"{now_ns / NS:.3f} s: life {life} ended: {reason}")
-        self.lane.asleep = False
+        self.lane.asleep, self.lane.wake = False, self.enqueue  # what hands off would keep the actor in memory
         self.control.forget_life()
         if self.asked:
             self._lose_asked()

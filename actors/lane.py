@@ -37,6 +37,10 @@ _SHUT = 1 << 62  # taken off `limit` while the lane is closed, so that nothing f
 
 Entry = tuple[Any, int] | list[Any]  # (message, weight); a conflated slot is a list, so that it can change in place
 
+# Called with a message, counted already, and its weight when they reach a lane whose actor sleeps. Whether it was
+# handled at once; else the lane queues it.
+Wake = Callable[[Any, int], bool]
+
 
 class DataLane:
     """Messages in order, each standing for `weight` ticks; never more than `capacity` ticks of them."""
@@ -65,14 +69,14 @@ class DataLane:
         "wake",
     )
 
-    def __init__(self, path: str, mailbox: Mailbox, wake: Callable[[], None], lost: Callable[[Any], None]) -> None:
+    def __init__(self, path: str, mailbox: Mailbox, wake: Wake, lost: Callable[[Any], None]) -> None:
         self.path = path
         self.capacity = mailbox.capacity
         self.plain: Plain = mailbox.overflow.otherwise if isinstance(mailbox.overflow, Conflate) else mailbox.overflow
         self.rows: Rows | None = mailbox.rows
-        self.wake = wake  # called when a message reaches a lane whose actor sleeps
+        self.wake = wake
         self.lost = lost  # told every message that will never be handled
-        self.asleep = False  # the actor has nothing to do and must be woken
+        self.asleep = False  # the actor has nothing to do, nothing is queued, and it must be woken
         self.items: deque[Entry] = deque()
         self.entered = 0  # ticks that were ever queued
         self.limit = mailbox.capacity  # ticks that ever left the queue + capacity
@@ -89,12 +93,15 @@ class DataLane:
         """Queue `message`, never wait. A weight of 0 makes it a mark, which is never dropped or conflated."""
         if weight > 0 and (entered := self.entered + weight) <= self.limit:
             self.entered = entered
-            self.items.append((message, weight))
-            if self.asleep:
-                self.asleep = False
-                self.wake()
-            return ACCEPTED
-        return self._unusual(message, weight)
+        elif weight or self.limit < 0 or len(self.items) >= self.capacity + MARKS_BOUND:
+            return self._unusual(message, weight)
+        if self.asleep:
+            self.asleep = False
+            wake = self.wake  # looked up and called in one step it costs 10 ns more on CPython 3.11
+            if wake(message, weight):
+                return ACCEPTED
+        self.items.append((message, weight))
+        return ACCEPTED
 
     def offer(self, batch: Any, weight: int) -> Outcome:
         """`tell`, and an answer in ticks: how many were accepted, conflated, dropped or refused."""
@@ -104,12 +111,31 @@ class DataLane:
         conflated, dropped = self.conflated - conflated, self.turned_away - turned_away
         return Outcome(weight - conflated - dropped, conflated, dropped)
 
+    def tell_merged(self, message: Any, merged: int) -> Delivery:
+        """`tell` one that weighs 1, and that `merged` others were merged into by its sender: they share its fate."""
+        try:
+            delivery = self.tell(message)
+        except MailboxFull:
+            self.refused += merged
+            raise
+        if delivery is ACCEPTED or delivery is CONFLATED:
+            self.conflated += merged
+        elif delivery is DROPPED:
+            self.turned_away += merged
+        else:
+            self.refused += merged
+        return delivery
+
     async def put(self, message: Any, weight: int = 1) -> Delivery:
         """`tell`, but wait while a `Block` mailbox is full. First come, first served.
 
         A batch above the whole capacity goes in pieces, cut where `rows` allows it.
         Raises `TooHeavy` where that is not possible.
         """
+        if (
+            not self.waiting and 0 < weight <= self.limit - self.entered
+        ):  # the usual case: all below takes as long again
+            return self.tell(message, weight)
         if not isinstance(self.plain, Block) or not 0 <= weight < math.inf:
             return self.tell(message, weight)
         while weight > self.capacity:
@@ -134,6 +160,8 @@ class DataLane:
 
         Raises `TooHeavy` for what is above the whole capacity of a `Block` mailbox.
         """
+        if not self.waiting and 0 < weight <= self.limit - self.entered:
+            return self.tell(message, weight)
         if not isinstance(self.plain, Block) or not 0 <= weight < math.inf:
             return self.tell(message, weight)
         if weight > self.capacity:
@@ -168,23 +196,19 @@ class DataLane:
         if self.closed:
             self.refused += weight
             return CLOSED
-        if weight == 0:
-            return self._mark(message)
-        return self._overflow(message, weight)
-
-    def _mark(self, message: Any) -> Delivery:
-        if len(self.items) >= self.capacity + MARKS_BOUND:
+        if weight == 0:  # too many marks
             self.refused += 1
             return FULL
-        self._append(message, 0)
-        return ACCEPTED
+        return self._overflow(message, weight)
 
-    def _append(self, message: Any, weight: int) -> None:
+    def _append(self, entry: Entry) -> None:
+        message, weight = entry
         self.entered += weight
-        self.items.append((message, weight))
         if self.asleep:
             self.asleep = False
-            self.wake()
+            if self.wake(message, weight):
+                return
+        self.items.append(entry)
 
     # --- overflow ----------------------------------------------------------------------------------------------
 
@@ -217,7 +241,7 @@ class DataLane:
                 return delivery
             message, weight = message[cut:], weight - cut
         self._evict(self.entered + weight - self.limit)
-        self._append(message, weight)
+        self._append((message, weight))
         return delivery
 
     def _evict(self, ticks: int) -> None:
@@ -252,7 +276,7 @@ class DataLane:
         room = self.limit - self.entered
         cut = self.rows.floor(message, room) if self.rows and 0 < room < weight else 0
         if cut:
-            self._append(message[:cut], cut)
+            self._append((message[:cut], cut))
             message = message[cut:]
         self._turn_away(message, weight - cut)
         return DROPPED
@@ -260,11 +284,9 @@ class DataLane:
     def _turn_away(self, message: Any, ticks: int) -> None:
         self.turned_away += ticks
         self.lost(message)
-        before = len(self.items)
         self._leave_skipped(self.items, message)
-        if len(self.items) > before and self.asleep:
-            self.asleep = False
-            self.wake()
+        if self.asleep and self.items:
+            self._append(self.items.pop())
 
     def _leave_skipped(self, place: "deque[Entry] | list[Entry]", lost: Any) -> None:
         """Leave a mark for the `lost` rows at the end of `place`, or join it to the one that ends it."""
@@ -370,7 +392,7 @@ class ConflatingLane(DataLane):
 
     __slots__ = ("merge", "slots")
 
-    def __init__(self, path: str, mailbox: Mailbox, wake: Callable[[], None], lost: Callable[[Any], None]) -> None:
+    def __init__(self, path: str, mailbox: Mailbox, wake: Wake, lost: Callable[[Any], None]) -> None:
         super().__init__(path, mailbox, wake, lost)
         assert isinstance(mailbox.overflow, Conflate)
         self.merge: Merge = mailbox.overflow.merge

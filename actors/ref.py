@@ -55,6 +55,13 @@ class ActorRef(ABC, Generic[M_contra]):
         """`tell`, and an answer in ticks: how many were accepted, conflated, dropped, refused."""
 
     @abstractmethod
+    def tell_merged(self, message: M_contra, merged: int) -> Delivery:
+        """`tell` one message of weight 1, which its sender merged `merged` others into, as the mailbox would have done.
+
+        They count as conflated where it is taken, and else share its fate.
+        """
+
+    @abstractmethod
     async def put(self, message: M_contra, weight: int = 1) -> Delivery:
         """`tell`, but wait while a `Block` mailbox is full. Raises `TooHeavy` for what can never fit."""
 

@@ -1,4 +1,4 @@
-"""Who runs next: the run queue, the length of a turn, hand-off within a read callback.
+"""Who runs next: the run queue, the length of a turn, and what hand-off may take of a read callback.
 
 One callback of the loop serves many actors. Each drains at most `ITEMS_A_TURN` messages or 1 ms before the others get
 theirs, and after about 1 ms in all the loop looks at its sockets. With a seed the next actor is drawn at random, so
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 ITEMS_A_TURN = 256
 TURN_NS = 1_000_000
-TURNS = 64  # in one callback of the loop, as far as time allows; a bound for virtual time, which stands still
-HAND_OFF_DEPTH = 4
+TURNS = range(64)  # in one callback of the loop, as far as time allows; a bound for virtual time, which stands still
 
 
 class ReadTurns(Protocol):
@@ -40,7 +39,6 @@ class Scheduler:
     __slots__ = (
         "_loop",
         "_random",
-        "_scheduled",
         "burst",
         "burst_began_ns",
         "context",
@@ -50,21 +48,22 @@ class Scheduler:
         "monotonic_ns",
         "now_ns",
         "ready",
+        "scheduled",
         "woken_ns",
     )
 
     def __init__(self, clock: Clock, random: Random | None) -> None:
         self.monotonic_ns = clock.monotonic_ns
         self.ready: deque[ActorCell] = deque()
-        self.now_ns = 0  # the clock, as the turn under way last read it
+        self.scheduled = False  # the run queue is being served, or will be
+        self.now_ns = 0  # the clock, as last read in a turn: where the next turn of the same round begins
         self.woken_ns = 0  # when the run queue last began to fill
-        self.epoch = 0  # counts read callbacks
+        self.epoch = 1  # counts read callbacks that handed something off
         self.burst = 0  # the epoch while hand-off is allowed, else 0
         self.burst_began_ns = 0  # with the first hand-off in it
         self.depth = 0  # of hand-offs within hand-offs
         self.handed: ActorCell | None = None  # the last one in this read callback
         self._random = random
-        self._scheduled = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self.context: Context | None = None  # of plain handlers: nobody's, whoever set the run queue going
 
@@ -74,30 +73,28 @@ class Scheduler:
         if self.ready:
             self._loop.call_soon(self._turn, context=self.context)
 
-    def enqueue(self, cell: "ActorCell") -> None:
-        """Let `cell` have a turn."""
-        if not self._scheduled:
-            self._scheduled = True
-            self.woken_ns = self.monotonic_ns()
-            if self._loop is not None:
-                self._loop.call_soon(self._turn, context=self.context)
-        cell.woken_ns = self.woken_ns
-        self.ready.append(cell)
+    def schedule(self) -> None:
+        """The run queue begins to fill: have it served."""
+        self.scheduled = True
+        self.woken_ns = self.monotonic_ns()
+        if self._loop is not None:
+            self._loop.call_soon(self._turn, context=self.context)
 
     def _turn(self) -> None:
         ready = self.ready
         self.now_ns = began_ns = self.monotonic_ns()
         try:
-            for _ in range(max(len(ready), TURNS)):
+            for _ in TURNS if len(ready) <= len(TURNS) else range(len(ready)):
                 cell = ready.popleft() if self._random is None else self._draw(self._random)
                 if cell.run():  # which brings `now_ns` up to date
                     ready.append(cell)
                 if not ready or self.now_ns - began_ns >= TURN_NS:
                     break
         finally:
-            self.woken_ns = self.monotonic_ns()
-            self._scheduled = bool(ready)
-            if ready and self._loop is not None:
+            self.woken_ns = self.now_ns
+            if not ready:
+                self.scheduled = False
+            elif self._loop is not None:
                 self._loop.call_soon(self._turn, context=self.context)
 
     def _draw(self, random: Random) -> "ActorCell":
@@ -107,7 +104,6 @@ class Scheduler:
 
     def begin_read(self, filled: bool) -> None:
         """A read callback begins; hand-off is allowed in it unless the read filled its buffer."""
-        self.epoch += 1
         self.burst = 0 if filled else self.epoch
 
     def end_read(self) -> None:
@@ -119,17 +115,4 @@ class Scheduler:
             if elapsed_ns >= TURN_NS:
                 self.handed.check_blocked(elapsed_ns)
             self.handed = None
-
-    def may_hand_off(self, cell: "ActorCell") -> bool:
-        """Whether `cell` may handle a message now: see "Hand-off" in docs/guarantees.md."""
-        burst = self.burst
-        if not burst or cell.handed == burst or self.depth >= HAND_OFF_DEPTH:
-            return False
-        now_ns = self.monotonic_ns()
-        if self.handed is None:
-            self.burst_began_ns = now_ns
-        elif now_ns - self.burst_began_ns >= TURN_NS:
-            return False
-        cell.handed = burst
-        self.handed = cell
-        return True
+            self.epoch += 1

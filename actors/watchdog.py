@@ -9,7 +9,7 @@ import logging
 import signal
 import types
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TextIO, TypeVar, cast
+from typing import Any, TextIO, TypeVar
 
 from .clock import NS, Alarm, Clock
 from .dumper import Dumper
@@ -99,12 +99,9 @@ class Watchdog:
 
         return _renamed(frame, path)
 
-    def copy_of(self, path: str, method: Callable[[], None]) -> Callable[[], None]:
-        """A copy of `method` whose own frame is named after the actor: no frame more, but memory for its code."""
-        if not self._bound_s:
-            return method
-        bound = cast(types.MethodType, method)
-        return types.MethodType(_renamed(bound.__func__, path), bound.__self__)
+    def copy_of(self, path: str, function: F) -> F:
+        """A copy of `function` whose own frame is named after the actor: no frame more, but memory for its code."""
+        return _renamed(function, path) if self._bound_s else function
 
     def task_of(self, path: str, awaitable: Awaitable[None]) -> Coroutine[Any, Any, None]:
         """A coroutine that awaits `awaitable` in a frame named after the actor."""

@@ -1,16 +1,17 @@
-"""`python -m benchmarks [NAME ...]`: JSON lines on stdout, progress and a table on stderr."""
+"""`python -m benchmarks [NAME ...]`: JSON lines on stdout or in a file; progress, and then a table, on stderr."""
 
 import argparse
 import asyncio
-import contextlib
 import difflib
 import os
-import platform
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from importlib import metadata
+import time
+import traceback
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from pathlib import Path
 from typing import NoReturn
 
+import attrs
 import uvloop
 
 from . import (
@@ -20,10 +21,10 @@ from . import (
     handoff,
     journal,
     latency,
+    machine,
     mailbox,
     orders,
     overload,
-    peers,
     record,
     relay,
     replay,
@@ -35,8 +36,11 @@ from . import (
     tuning,
     websocket,
 )
+from .goals import GOALS, judged
 from .limits import Missing
-from .measure import ROUNDS_LEAST, Figure, Plan, pin_to_one_cpu, say, table, with_extra
+from .measure import ROUNDS_LEAST, Figure, Plan, doubted, say, table, with_extra
+from .peers import actors, bus, decode, engine
+from .runs import Run, Unreadable, read, version, write
 
 ROUNDS_TINY = 1
 Benchmark = Callable[[Plan], AsyncIterator[Figure]]
@@ -61,64 +65,127 @@ BENCHMARKS: dict[str, Benchmark] = {
     "replay_batch": replay.batch_figures,
     "replay_event": replay.event_figures,
     "backtest": backtest.figures,
-    "peers": peers.figures,
+    "peers_actors": actors.figures,
+    "peers_bus": bus.figures,
+    "peers_decode": decode.figures,
+    "peers_backtest": engine.figures,
     "scale": scale.figures,
     "tuning": tuning.figures,
 }
 LONG: dict[str, Benchmark] = {"overload": overload.figures}  # only where they are asked for by name
+ALL = BENCHMARKS | LONG
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what was asked for; 0, or 2 for a command that makes no sense."""
+    """Run what was asked for; 0, or 1 where a benchmark failed, or 2 for a command that makes no sense."""
     asked = _parse(arguments)
     if asked.list:
-        for name in BENCHMARKS:
-            print(f"{name:<14}{_promise(name)}")
+        for name in ALL:
+            print(f"{name:<16}{_promise(name)}" + (" (only by name)" if name in LONG else ""))
         return 0
-    plan, found = Plan(rounds=ROUNDS_TINY if asked.tiny else asked.rounds, tiny=asked.tiny), list[Figure]()
-    cpu = pin_to_one_cpu()
-    with contextlib.ExitStack() as stack:
-        outputs = [sys.stdout]
-        if asked.json:
-            outputs.append(stack.enter_context(open(asked.json, "w", encoding="utf-8")))
+    names = list(dict.fromkeys(asked.names)) or list(BENCHMARKS)
+    plan = Plan(rounds=ROUNDS_TINY if asked.tiny else asked.rounds, tiny=asked.tiny)
+    try:
+        suite = Suite(plan, asked.json, _kept(asked.json, names) if asked.names else Run())
+    except Unreadable as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 2
+    for name in names:
+        suite.run(name, len(names))
+    _tell(suite)
+    return 1 if suite.failed else 0
 
-        def publish(figure: Figure) -> None:
-            figure = with_extra(figure, conditions=_conditions(cpu))
-            found.append(figure)
-            for output in outputs:
-                print(figure.line(), file=output, flush=True)
-            if figure.extra.get("interference"):
-                say("")
-                print(f"{figure.label}: the yardstick itself varied, measure again in peace", file=sys.stderr)
 
-        for name in asked.names or BENCHMARKS:  # each on a loop of its own
+def _kept(path: Path | None, names: Collection[str]) -> Run:
+    """What a file has of other benchmarks."""
+    return read(path).without(names) if path is not None and path.exists() else Run()
+
+
+@attrs.define
+class Suite:
+    """Benchmarks, one after the other. `kept`: what the file has already, and keeps."""
+
+    plan: Plan
+    path: Path | None
+    kept: Run
+    found: Run = attrs.field(factory=Run)
+    failed: list[str] = attrs.field(factory=list[str])
+    done: int = 0
+    cpu: int | None = attrs.field(factory=machine.pin_to_one_cpu)
+    began_s: float = attrs.field(factory=time.monotonic)
+    watch: machine.Watch = attrs.field(factory=machine.Watch)
+    conditions: dict[str, object] = attrs.field(factory=lambda: machine.conditions(version()))
+
+    def run(self, name: str, of: int) -> None:
+        """One of so many, on a loop of its own. What it could not measure is noted, and what fails in it told."""
+        began_s, outcome = time.monotonic(), ""
+        self.watch.taken()
+        try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                try:
-                    runner.run(_run(BENCHMARKS[name](plan), publish))
-                except Missing as missing:
-                    say("")
-                    print(f"{name}: not measured: {missing}", file=sys.stderr)
-    say("")
-    print(table(found), file=sys.stderr)
-    return 0
+                runner.run(self._collect(ALL[name](self.plan)))
+        except Missing as missing:
+            outcome = f"not measured: {missing}"
+            self.found.missing[name] = str(missing)
+        except Exception as error:  # the other benchmarks are worth having, too
+            say("")
+            traceback.print_exception(error)
+            outcome = f"failed: {error!r}"
+            self.found.missing[name] = outcome
+            self.failed.append(name)
+        self._write()
+        self.done += 1
+        say("")
+        now_s = time.monotonic()
+        took = f"{now_s - began_s:.0f} s   ({self.done} of {of}, {_minutes(now_s - self.began_s)})"
+        print(f"{name}: {f'{outcome}   ' if outcome else ''}{took}", file=sys.stderr, flush=True)
+
+    async def _collect(self, figures: AsyncIterator[Figure]) -> None:
+        async for figure in figures:
+            taken = self.watch.taken()
+            conditions = {
+                **self.conditions,
+                "cpu": self.cpu,
+                "load": round(os.getloadavg()[0], 2),
+                **taken.conditions(),
+            }
+            figure = with_extra(doubted(figure, [] if self.plan.tiny else taken.reasons()), conditions=conditions)
+            self.found.figures.append(figure)
+            if self.path is None:
+                print(figure.line(), flush=True)
+
+    def _write(self) -> None:
+        """After each benchmark: a run of minutes that is broken off leaves what it had."""
+        if self.path is not None:
+            both = Run(self.kept.figures + self.found.figures, self.kept.missing | self.found.missing)
+            write(self.path, both)
 
 
-async def _run(figures: AsyncIterator[Figure], publish: Callable[[Figure], None]) -> None:
-    async for figure in figures:
-        publish(figure)
+def _tell(suite: Suite) -> None:
+    """The table, what to make of it, and how long it took."""
+    verdicts = judged(suite.found, GOALS)
+
+    def told(figure: Figure) -> str:
+        here = [one for one in verdicts if one.figure is figure and not figure.disturbed]
+        return "; ".join(f"goal {one.goal.number}, {one.goal.measure.told(one.goal.goal)}: {one.words}" for one in here)
+
+    figures = suite.found.figures
+    print(table(figures, told), file=sys.stderr)
+    for name, why in suite.found.missing.items():
+        print(f"{name}: not measured: {why}", file=sys.stderr)
+    disturbed = [figure for figure in figures if figure.disturbed]
+    if disturbed:
+        again = " ".join(dict.fromkeys(figure.benchmark for figure in disturbed))
+        print(f"{len(disturbed)} of {len(figures)} figures were disturbed (?): they mean little.", file=sys.stderr)
+        print(f'When nothing else runs here, measure again: make bench NAME="{again}"', file=sys.stderr)
+    print(f"{len(figures)} figures in {_minutes(time.monotonic() - suite.began_s)}", file=sys.stderr)
 
 
-def _conditions(cpu: int | None) -> dict[str, object]:
-    return {
-        "python": platform.python_version(),
-        "uvloop": metadata.version("uvloop"),
-        "cpu": cpu,
-        "load": round(os.getloadavg()[0], 2),
-    }
+def _minutes(seconds: float) -> str:
+    return f"{int(seconds) // 60} m {int(seconds) % 60:02d} s"
 
 
 def _promise(name: str) -> str:
-    document = sys.modules[BENCHMARKS[name].__module__].__doc__ or ""
+    document = sys.modules[ALL[name].__module__].__doc__ or ""
     return document.partition("\n")[0]
 
 
@@ -128,11 +195,23 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = _Parser(prog="benchmarks", description=__doc__, allow_abbrev=False)
+    parser = _Parser(
+        prog="python -m benchmarks",
+        description="Each figure beside what it is held against, in turn, on this machine, with medians and spread.",
+        epilog="A figure with ? was disturbed, and why stands beside it. docs/performance.md tells what each means.",
+        allow_abbrev=False,
+    )
     parser.add_argument("names", metavar="NAME", nargs="*", type=_name, help="which benchmarks; all without one")
     parser.add_argument("--list", action="store_true", help="only tell which there are")
-    parser.add_argument("--rounds", type=_rounds, default=9, metavar="N", help=f"{ROUNDS_LEAST} or more (9)")
-    parser.add_argument("--json", metavar="FILE", help="write the lines to FILE, too")
+    parser.add_argument(
+        "--rounds", type=_rounds, default=ROUNDS_LEAST, metavar="N", help=f"{ROUNDS_LEAST} (unless told) or more"
+    )
+    parser.add_argument(
+        "--json",
+        metavar="FILE",
+        type=_file,
+        help="write the lines to FILE; with names, what it has of other benchmarks stays there",
+    )
     parser.add_argument(
         "--tiny", action="store_true", help="only see that everything runs, in 1 round; the figures mean nothing"
     )
@@ -140,11 +219,18 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _name(text: str) -> str:
-    if text in BENCHMARKS:
+    if text in ALL:
         return text
-    near = difflib.get_close_matches(text, BENCHMARKS, 1, 0.4)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(BENCHMARKS)}"
+    near = difflib.get_close_matches(text, ALL, 1, 0.4)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(ALL)}"
     raise argparse.ArgumentTypeError(f"no benchmark is called {text!r}: {hint}")
+
+
+def _file(text: str) -> Path:
+    path = Path(text)
+    if path.parent.is_dir() and not path.is_dir():
+        return path
+    raise argparse.ArgumentTypeError(f"{text!r} cannot be written: there is no such folder, or it is one itself")
 
 
 def _rounds(text: str) -> int:

@@ -1,6 +1,6 @@
 """A back-test that trades: quotes of two instruments, a crossing of averages, a simulated venue with fees and latency.
 
-`backtest` `orders_1`    500 k quotes, each received at its own time, and about one order in 500 of them that is filled
+`backtest` `orders_1`    64 k quotes, each received at its own time, and about one order in 500 of them that is filled
                          1 ms later, over the same back-test of the same strategy without the orders
            `orders_32`   received 32 at a time
 
@@ -132,7 +132,7 @@ async def figures(plan: Plan) -> AsyncIterator[Figure]:
     """`backtest`."""
     with tempfile.TemporaryDirectory() as folder:
         for rows in (1, 32):
-            market = written(Path(folder), rows, plan.size(500_000, 6_400))
+            market = written(Path(folder), rows, plan.size(64_000, 6_400))
             trading, watching = Ours(market), Ours(market, trades=False)
             name = "backtest", f"orders_{rows}"
             figure = await plan.compare(name, per_second("ticks"), trading.seconds_a_tick, watching.seconds_a_tick)

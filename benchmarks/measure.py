@@ -4,21 +4,26 @@ The speed of a shared machine swings several-fold within minutes, so no figure h
 and the yardstick one straight after the other, on the same CPU, the same loop and the same collector, and the next
 round the other way round; a round gives one ratio, and the figure is the median of these, with the least and greatest.
 A ratio is always the yardstick's cost over ours: above 1 we are better, whatever the unit.
+
+A figure that somebody else may have shaped is never shown as a bare number: it has reasons to doubt it (machine.py has
+others), and a question mark wherever it is told.
 """
 
 import gc
-import os
+import re
 import statistics
 import sys
-import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
 import msgspec
 
 ROUNDS_LEAST = 7
-SPREAD_BOUND = 2.0  # a yardstick that varies by more within one run says that somebody else was using the machine
+# By how much rounds may differ, a seventh of them left out at either end: these do not move a median. What the slowest
+# of a hundred takes varies by itself, on a machine of one's own as well.
+SPREAD_BOUND, SPREAD_BOUND_OF_TAILS = 1.6, 3.0
+TAIL = re.compile(r"(^|_)p99")
 
 Side = Callable[[], Awaitable[float]]  # does its work and returns what one unit of it cost (seconds, bytes)
 
@@ -65,17 +70,27 @@ class Figure:
         return msgspec.json.encode({**fields, **extra}).decode()
 
     @property
+    def key(self) -> tuple[str, str, int | None]:
+        """What tells it from all other figures of a run: benchmark, figure, actors."""
+        return self.benchmark, self.figure, self.extra.get("actors")
+
+    @property
     def label(self) -> str:
-        """What tells it from other figures of its benchmark."""
-        actors = self.extra.get("actors")
-        return f"{self.benchmark} {self.figure}" + (f" ({actors} actors)" if actors is not None else "")
+        """The same in words."""
+        *names, actors = self.key
+        return " ".join(map(str, names)) + ("" if actors is None else f" ({actors} actors)")
+
+    @property
+    def disturbed(self) -> tuple[str, ...]:
+        """Why it is to be doubted; empty where it is not."""
+        return tuple(self.extra.get("interference", ()))
 
 
 @attrs.frozen
 class Plan:
     """How thoroughly to measure: `rounds`, and whether sizes are `tiny`, which only shows that everything runs."""
 
-    rounds: int = 9
+    rounds: int = ROUNDS_LEAST
     tiny: bool = False
 
     def size(self, full: int, tiny: int) -> int:
@@ -85,7 +100,6 @@ class Plan:
     async def compare(self, name: tuple[str, str], unit: Unit, ours: Side, yardstick: Side, repeats: int = 1) -> Figure:
         """Run both sides in each round, `repeats` times in turn, and sum up. `name` is (benchmark, figure)."""
         our_costs, their_costs = list[float](), list[float]()
-        preempted = _preemptions()
         for number in range(self.rounds):
             costs: dict[Side, float] = {ours: 0.0, yardstick: 0.0}
             order = (ours, yardstick) if number % 2 == 0 else (yardstick, ours)
@@ -95,9 +109,7 @@ class Plan:
             our_costs.append(costs[ours])
             their_costs.append(costs[yardstick])
             say(f"{' '.join(name)}: round {number + 1} of {self.rounds}, ratio {costs[yardstick] / costs[ours]:.2f}")
-        conditions = {"preempted": _preemptions() - preempted}
-        return figure_of(name, unit, our_costs, their_costs, {"conditions": conditions})
-
+        return figure_of(name, unit, our_costs, their_costs, {})
 
     async def curve(self, name: tuple[str, str], unit: Unit, points: Mapping[int, Side]) -> list[Figure]:
         """Run all points in each round, one after the other, each round from the other end: how cost grows.
@@ -106,7 +118,7 @@ class Plan:
         """
         costs: dict[int, list[float]] = {at: [] for at in points}
         for number in range(self.rounds):
-            for at in points if number % 2 == 0 else reversed(points):
+            for at in list(points)[:: 1 if number % 2 == 0 else -1]:
                 gc.collect()
                 costs[at].append(await points[at]())
                 say(f"{' '.join(name)}: round {number + 1} of {self.rounds}, at {at:,}")
@@ -122,10 +134,7 @@ def figure_of(
 ) -> Figure:
     """The figure that costs of `ours` and of the `yardstick`, a pair a round, amount to."""
     ratios = [theirs / our for our, theirs in zip(ours, yardstick, strict=True)]
-    marks: dict[str, Any] = {**extra}
-    if max(yardstick) / min(yardstick) > SPREAD_BOUND:
-        marks["interference"] = True
-    return Figure(
+    figure = Figure(
         benchmark=name[0],
         figure=name[1],
         unit=unit.name,
@@ -135,48 +144,38 @@ def figure_of(
         ratio_min=min(ratios),
         ratio_max=max(ratios),
         rounds=len(ratios),
-        extra=marks,
+        extra=extra,
     )
+    return doubted(figure, _unsteady(TAIL.search(name[1]) is not None, yardstick, ratios))
+
+
+def _unsteady(is_tail: bool, yardstick: Sequence[float], ratios: Sequence[float]) -> list[str]:
+    """Why the rounds themselves say that somebody else was using the machine."""
+    bound = SPREAD_BOUND_OF_TAILS if is_tail else SPREAD_BOUND
+    told = list[str]()
+    if (spread := _spread(yardstick)) > bound:
+        told.append(f"the yardstick itself varied {spread:.1f}-fold")
+    if (spread := _spread(ratios)) > bound:
+        told.append(f"its rounds differ {spread:.1f}-fold")
+    return told
+
+
+def _spread(values: Sequence[float]) -> float:
+    apart = len(values) // ROUNDS_LEAST
+    middle = sorted(values)[apart : len(values) - apart]
+    return middle[-1] / middle[0]
+
+
+def doubted(figure: Figure, reasons: Sequence[str]) -> Figure:
+    """The figure with more reasons to doubt it."""
+    told = list(dict.fromkeys([*figure.disturbed, *reasons]))
+    return attrs.evolve(figure, extra={**figure.extra, "interference": told}) if told else figure
 
 
 def with_extra(figure: Figure, **extra: Any) -> Figure:
     """The figure with more keys, `conditions` joined."""
     conditions = {**figure.extra.get("conditions", {}), **extra.pop("conditions", {})}
     return attrs.evolve(figure, extra={**extra, **figure.extra, "conditions": conditions})
-
-
-# --- the machine -------------------------------------------------------------------------------------------------
-
-
-def pin_to_one_cpu() -> int | None:
-    """Keep this process on the CPU that has just been the idlest; which one, or None where that cannot be had."""
-    if not hasattr(os, "sched_setaffinity"):
-        return None
-    cpus = os.sched_getaffinity(0)
-    idle = _idle_ticks()
-    time.sleep(0.2)
-    rested = {cpu: ticks - idle.get(cpu, 0) for cpu, ticks in _idle_ticks().items()}
-    cpu = max(cpus, key=lambda cpu: rested.get(cpu, 0))
-    os.sched_setaffinity(0, {cpu})
-    return cpu
-
-
-def _idle_ticks() -> dict[int, int]:
-    try:
-        with open("/proc/stat", encoding="ascii") as file:
-            lines = [line.split() for line in file if line.startswith("cpu") and line[3].isdigit()]
-    except OSError:
-        return {}
-    return {int(fields[0][3:]): int(fields[4]) for fields in lines}
-
-
-def _preemptions() -> int:
-    """How often the kernel took the CPU from this process."""
-    if sys.platform == "win32":
-        return 0
-    import resource  # noqa: PLC0415  # not on Windows
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
 
 
 # --- what a human reads ------------------------------------------------------------------------------------------
@@ -188,17 +187,24 @@ def say(text: str) -> None:
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
-def table(figures: Iterable[Figure]) -> str:
-    """The figures below one another, for a reader."""
-    rows = [f"{'figure':<38}{'unit':<14}{'ours':>14}{'yardstick':>14}{'ratio':>8}   least to greatest"]
+def table(figures: Iterable[Figure], told: Callable[[Figure], str] = lambda figure: "") -> str:
+    """The figures below one another, for a reader. `told`: what more there is to say of one."""
+    rows = [f"{'figure':<40}{'unit':<14}{'ours':>15}{'yardstick':>15}{'ratio':>9}   least to greatest"]
     for figure in figures:
-        flag = "   interference: the yardstick itself varied" if figure.extra.get("interference") else ""
+        mark = "?" if figure.disturbed else " "
         rows.append(
-            f"{figure.label:<38}{figure.unit:<14}{_short(figure.ours):>14}{_short(figure.yardstick):>14}"
-            f"{figure.ratio:>8.2f}   {figure.ratio_min:.2f} to {figure.ratio_max:.2f}{flag}"
+            f"{figure.label:<40}{figure.unit:<14}{short(figure.ours) + mark:>15}{short(figure.yardstick) + mark:>15}"
+            f"{times(figure.ratio) + mark:>9}   {f'{times(figure.ratio_min)} to {times(figure.ratio_max)}':<16}"
+            f" {'; '.join(filter(None, [told(figure), *figure.disturbed]))}".rstrip()
         )
     return "\n".join(rows)
 
 
-def _short(value: float) -> str:
+def times(ratio: float) -> str:
+    """Two digits behind the point, or as many as it takes to see two."""
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"
+
+
+def short(value: float) -> str:
+    """Three digits and no more, but for whole numbers."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.3g}"

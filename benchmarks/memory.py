@@ -12,9 +12,10 @@ from .spawn import CAPACITY, new_system
 from .yardstick import Counter, Message, Tally, cancel, consume
 
 
-def resident_bytes() -> int:
-    """What of this process is in memory now; on systems without /proc the most that ever was."""
-    gc.collect()
+def resident_bytes(collected: bool = True) -> int:
+    """What of this process is in memory now, once it was `collected`; without /proc the most that ever was."""
+    if collected:
+        gc.collect()
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
             pages = int(file.read().split()[1])

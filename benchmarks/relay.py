@@ -98,7 +98,7 @@ async def reading() -> AsyncGenerator[Readers]:
 
 async def figures(plan: Plan) -> AsyncIterator[Figure]:
     """`relay`."""
-    seconds, port = plan.size(600, 30) / 1_000, free_port()
+    seconds, port = plan.size(300, 30) / 1_000, free_port()
     async with built("flood") as programs, beside([programs["flood"], str(port), "1000"], port), reading() as readers:
         for count in SUBSCRIBERS:
             ours, copied = (partial(side, readers, port, count, seconds) for side in (_relayed, _copied))
@@ -197,7 +197,7 @@ class Publisher(Actor[Turn]):
 
 
 async def _slow_figures(plan: Plan, readers: Readers) -> AsyncIterator[Figure]:
-    seconds, pairs = plan.size(1_500, 100) / 1_000, list[tuple[list[int], list[int]]]()
+    seconds, pairs = plan.size(900, 100) / 1_000, list[tuple[list[int], list[int]]]()
     for number in range(plan.rounds):
         say(f"relay: a slow subscriber, round {number + 1}")
         order = (1, 0) if number % 2 else (0, 1)

@@ -3,12 +3,12 @@
 `replay_batch` `read_8192`    8 M trades, received 8,192 at a time, as a full read of a busy feed brings them ->
                               clock -> feed -> hub -> mailboxes of the strategy and of a simulated venue -> `on_batch`,
                               summing prices by column, over numpy that maps the same file and sums as many at a time
-               `read_1024`    2 M, received 1,024 at a time
+               `read_1024`    1 M, received 1,024 at a time
                `read_64`      received 64 at a time
                `window_1ms`   received each at its own time, 10 us after the one before, told 1 ms at a time
 `replay_event` `read_1024`    the same file -> `on_trade(trade)`, over `iter_unpack` -> the same class -> the same
                               handler in a loop, without any I/O
-               `read_1`       500 k, each received at its own time, and told at it
+               `read_1`       64 k, each received at its own time, and told at it
 
 Ours is all of `Running.run()`: opening the file, which the page cache has, starting the system, telling, sampling for
 curves, stopping, and making the result. Preparation (`prepared`: looking at the file's first line, assembling) is not.
@@ -120,7 +120,7 @@ class File:
 
 async def batch_figures(plan: Plan) -> AsyncIterator[Figure]:
     """`replay_batch`."""
-    for shape, count in ((READ_8192, 8_000_000), (READ_1024, 2_000_000), (READ_64, 2_000_000), (WINDOW, 2_000_000)):
+    for shape, count in ((READ_8192, 8_000_000), (READ_1024, 1_000_000), (READ_64, 1_000_000), (WINDOW, 1_000_000)):
         with tempfile.TemporaryDirectory() as folder:
             file = written(Path(folder), shape, plan.size(count, 5_000))
             sums = list[Sum]()
@@ -131,7 +131,7 @@ async def batch_figures(plan: Plan) -> AsyncIterator[Figure]:
 
 async def event_figures(plan: Plan) -> AsyncIterator[Figure]:
     """`replay_event`."""
-    for shape, count in ((READ_1024, 2_000_000), (READ_1, 500_000)):
+    for shape, count in ((READ_1024, 1_000_000), (READ_1, 64_000)):
         with tempfile.TemporaryDirectory() as folder:
             file = written(Path(folder), shape, plan.size(count, 5_000))
             ours, yardstick = partial(_replayed, file, Events, []), partial(_floor, file)

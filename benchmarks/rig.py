@@ -26,9 +26,10 @@ ROWS_AT_ONCE = 256
 
 @attrs.define
 class Sum:
-    """What a strategy made of what it got."""
+    """What a strategy made of what it got. `batches`: where it got whole ones."""
 
     ticks: int = 0
+    batches: int = 0
     notional: float = 0.0
 
 
@@ -40,6 +41,7 @@ class Columns(Strategy):
     def on_batch(self, batch: Batch) -> None:
         ticks, total = batch.ticks, self.total
         total.ticks += len(ticks)
+        total.batches += 1
         total.notional += float(np.dot(ticks["a"], ticks["b"]))
 
 
@@ -97,6 +99,7 @@ class Setup:
     checked: bool = True
     hand_off: bool = False
     topics: tuple[Topic, ...] = TOPICS
+    most_rows: int | None = None  # None: as users get it
 
 
 def made(strategy: type[Columns] | type[Events], total: Sum) -> Callable[[], Columns | Events]:
@@ -121,6 +124,6 @@ async def running(feed: Callable[[Source], Feed], setup: Setup = Setup()) -> Asy
     )
     async with System(tree) as system:
         blocks = isinstance(setup.mailbox.overflow, Block)
-        rows = None if setup.strategy is Columns else ROWS_AT_ONCE
+        rows = setup.most_rows or (None if setup.strategy is Columns else ROWS_AT_ONCE)
         hub.subscribe(system.ref("strategy"), setup.topics, most_rows=rows, pauses_feed=blocks)
         yield Rig(system, source, total)

@@ -1,4 +1,4 @@
-"""Starting and stopping 10,000 children of one template, and their memory, over 10,000 bare tasks with a queue each.
+"""Starting and stopping 4,000 children of one template, and their memory, over 4,000 bare tasks with a queue each.
 
 `start`       `start_child` one after the other, over creating tasks and letting each run to its first `queue.get`
 `stop`        the supervisor stops them all at once, over cancelling all tasks and waiting for them
@@ -103,7 +103,7 @@ class Bench:
 
 async def figures(plan: Plan) -> AsyncIterator[Figure]:
     """`start`, `stop`, `terminate` and `memory`."""
-    count = plan.size(10_000, 50)
+    count = plan.size(4_000, 50)
     async with new_system() as system:
         bench = Bench(system, count, Counter(Tally()))
 

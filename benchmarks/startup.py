@@ -41,7 +41,7 @@ PROGRAMS = {
 
 async def figures(plan: Plan) -> AsyncIterator[Figure]:
     """One figure for each of them."""
-    times = plan.size(5, 1)
+    times = plan.size(3, 1)
     for name, (ours, bare) in PROGRAMS.items():
         figure = await plan.compare(("startup", name), MILLISECONDS, _takes(ours, times), _takes(bare, times))
         yield with_extra(figure, more_ms=round(figure.ours - figure.yardstick, 1))

@@ -8,10 +8,12 @@
             `frames_N`     as `batch_full`, in frames of N rows of the wire protocol, whose sequence is checked, too
 `tcp_event` `event`        the first stream -> `on_trade(trade)`, over `iter_unpack` -> the same class -> the same
                            handler in a loop, without any I/O
+
+`rows_a_batch` is how many ticks came at once: a batch is what one read brought.
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from functools import partial
 
 from ticktree.feeds import Feed, RecordFeed, Source, WireFeed
@@ -38,14 +40,21 @@ async def batch_figures(plan: Plan) -> AsyncIterator[Figure]:
             ("batch_full", rig.Setup(checked=False)),
             ("batch_checked", rig.Setup()),
         ):
-            ours = partial(_seconds_a_tick, records, seconds, setup)
-            yield await plan.compare(("tcp_batch", name), per_second("ticks"), ours, limit)
+            yield await _batched(plan, name, partial(_seconds_a_tick, records, seconds, setup), limit)
         for rows in ROWS:
             frames_port = free_port()
             async with beside(sender("frames", str(frames_port), str(rows)), frames_port):
                 ours = partial(_seconds_a_tick, _wire(frames_port), seconds, rig.Setup(checked=False))
-                figure = await plan.compare(("tcp_batch", f"frames_{rows}"), per_second("ticks"), ours, limit)
-                yield with_extra(figure, rows=rows)
+                yield with_extra(await _batched(plan, f"frames_{rows}", ours, limit), rows=rows)
+
+
+async def _batched(
+    plan: Plan, name: str, ours: Callable[[list[rig.Sum]], Awaitable[float]], limit: Callable[[], Awaitable[float]]
+) -> Figure:
+    """The figure, with how many rows came at once."""
+    sums = list[rig.Sum]()
+    figure = await plan.compare(("tcp_batch", name), per_second("ticks"), partial(ours, sums), limit)
+    return with_extra(figure, rows_a_batch=round(sum(one.ticks for one in sums) / sum(one.batches for one in sums)))
 
 
 async def event_figures(plan: Plan) -> AsyncIterator[Figure]:
@@ -79,8 +88,11 @@ def _rows(data: bytes) -> Iterable[Row]:
     return RECORD.iter_unpack(data)
 
 
-async def _seconds_a_tick(feed: Callable[[Source], Feed], seconds: float, setup: rig.Setup) -> float:
+async def _seconds_a_tick(
+    feed: Callable[[Source], Feed], seconds: float, setup: rig.Setup, sums: list[rig.Sum]
+) -> float:
     async with rig.running(feed, setup) as path:
+        sums.append(path.total)
         return await path.seconds_a_tick(seconds)
 
 

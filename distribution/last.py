@@ -57,13 +57,20 @@ class LastValues:
                     self._events[stream] = event
 
     def _keep_rows(self, batch: Batch) -> None:
-        """4 ns a tick as pieces of 64 bytes (7 by assignment, 90 as records), and as much to find their slots."""
-        slots = self._slots.at(batch.places)
+        """2 ns a tick, and as much to find their slots: only what stays is moved, where a stream comes several times.
+
+        Moved in pieces of 64 bytes: 4 to 7 ns each (7 and more by assignment, 90 as records)."""
+        slots, rows = self._slots.at(batch.places), batch.ticks.view(OPAQUE)
         if len(self._rows) <= len(self._streams):
             grown = np.zeros(2 * len(self._streams) + 1, OPAQUE)
             grown[: len(self._rows)] = self._rows
             self._rows = grown
-        np.put(self._rows, slots, batch.ticks.view(OPAQUE), mode="clip")  # in order: the last of a stream stays
+        if len(self._rows) < len(slots):
+            last = np.full(len(self._rows), -1)
+            last[slots] = np.arange(len(slots))  # in order: the last of a stream stays
+            slots = np.flatnonzero(last >= 0)
+            rows = rows.take(last.take(slots))
+        np.put(self._rows, slots, rows, mode="clip")  # in order, too
 
     def quote(self, instrument: str) -> Quote | None:
         """The last quote of one instrument, looked up directly: 1 us from a row, 0.3 from an event."""

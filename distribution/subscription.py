@@ -5,16 +5,20 @@ while the feed it came from stands still.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import attrs
 
 from ticktree.actors import ActorRef, Block, Conflate, Delivery, Fail, MailboxFull, TooHeavy
 from ticktree.actors.mailbox import Plain
-from ticktree.market import Batch, Event, Port, Skipped, Topic, batch_rows, weight
+from ticktree.market import Batch, Event, Port, Skipped, Topic, batch_rows, latest_quote, weight
+from ticktree.market.conflation import has_quotes, latest_quotes
+from ticktree.market.ticks import VECTOR_ROWS
 
 # Members of an enum cost 30 ns to look up on CPython 3.11.
+ACCEPTED = Delivery.ACCEPTED
 FULL, CLOSED = Delivery.FULL, Delivery.CLOSED
 
 
@@ -81,6 +85,7 @@ class Subscription:
 
     most_rows    batches come in pieces of at most so many rows, so that no handler keeps the loop for long
     pauses_feed  while its `Block` mailbox is full, the feeds it hears stop reading
+    only_while   whether it is told anything at the moment; None: always
     """
 
     subscriber: ActorRef[Any]
@@ -88,9 +93,18 @@ class Subscription:
     most_rows: int | None
     pauses_feed: bool
     _ports: Mapping[str, Port]
+    only_while: Callable[[], bool] | None = None
     _backlog: Backlog = attrs.field(factory=Backlog)
     _refused: int = 0
     _hole: Skipped | None = None  # what was refused since it last took anything
+    _conflates: bool = attrs.field(init=False)
+    _keeps_latest_quotes: bool = attrs.field(init=False)  # and nothing else of a batch conflates, which it takes
+
+    def __attrs_post_init__(self) -> None:
+        mailbox = self.subscriber.mailbox
+        self._conflates = isinstance(mailbox.overflow, Conflate)
+        known = isinstance(mailbox.overflow, Conflate) and mailbox.overflow.merge is latest_quote
+        self._keeps_latest_quotes = known and mailbox.rows is batch_rows
 
     @property
     def refused(self) -> int:
@@ -103,14 +117,15 @@ class Subscription:
         return self._backlog.ticks
 
     @property
-    def one_by_one(self) -> bool:
-        """Whether it gets single events, because its mailbox conflates them."""
-        return isinstance(self.subscriber.mailbox.overflow, Conflate)
-
-    @property
     def direct(self) -> bool:
         """Whether its mailbox takes batches by itself whatever happens, until it is closed."""
-        return not self.one_by_one and not isinstance(self.subscriber.mailbox.overflow, Block | Fail)
+        return not self._conflates and not isinstance(self.subscriber.mailbox.overflow, Block | Fail)
+
+    @property
+    def taker(self) -> Callable[[Any, int], Delivery]:
+        """What tells a `direct` one."""
+        tell = self.subscriber.tell
+        return tell if self.only_while is None else partial(_tell_while, self.only_while, tell)
 
     def wants(self, feed: str, instrument: str, kind: str) -> bool:
         """Whether it asked for that stream."""
@@ -130,16 +145,31 @@ class Subscription:
 
     def send(self, batch: Batch) -> None:
         """Hand over `batch`, in pieces or as single events."""
-        if self.one_by_one:
-            for event in batch.events:
-                self.put(event, weight(event))
+        if self.only_while is not None and not self.only_while():
+            return
+        if self._conflates and not (self._keeps_latest_quotes and len(batch) > 1 and not has_quotes(batch)):
+            self._send_events(batch)
             return
         most = self.most_rows or len(batch)
         for piece in batch.pieces(min(most, self.subscriber.mailbox.capacity) if self.pauses_feed else most):
             self.put(piece, len(piece))
 
+    def _send_events(self, batch: Batch) -> None:
+        """One by one, for a mailbox that may conflate them; where all have room, those that would be, before."""
+        latest = None
+        if self._keeps_latest_quotes and batch.columnar and not self.pauses_feed:
+            latest = batch.made(latest_quotes) if VECTOR_ROWS <= len(batch) <= self.subscriber.room else None
+        if latest is not None:
+            for event, merged in zip(*latest, strict=True):
+                self._tell(event, 1, merged)
+        else:
+            for event in batch.events:
+                self.put(event, weight(event))
+
     def put(self, message: Batch | Event, ticks: int) -> None:
         """Hand over one message; 0 ticks make it a mark."""
+        if self.only_while is not None and not self.only_while():
+            return
         if self.pauses_feed:
             self._enter(message, ticks)
         else:
@@ -149,19 +179,20 @@ class Subscription:
         """Its mailbox is closed: whoever lives there next begins anew, and needs no mark."""
         self._refused += ticks
 
-    def _tell(self, message: Batch | Event, ticks: int) -> None:
+    def _tell(self, message: Batch | Event, ticks: int, merged: int = 0) -> None:
+        """`merged`: so many more ticks were merged into it."""
         subscriber = self.subscriber
         if self._hole is not None and ticks <= subscriber.room:
             hole, self._hole = self._hole, None
             subscriber.tell(hole, 0)
         try:
-            delivery = subscriber.tell(message, ticks)
+            delivery = subscriber.tell_merged(message, merged) if merged else subscriber.tell(message, ticks)
         except MailboxFull:
-            self._refused += ticks
+            self._refused += ticks + merged
             self._hole = batch_rows.skipped(self._hole, message)
             return
         if delivery is FULL or delivery is CLOSED:
-            self._refused += ticks
+            self._refused += ticks + merged
 
     def _enter(self, message: Batch | Event, ticks: int) -> None:
         try:
@@ -176,3 +207,7 @@ class Subscription:
             self._backlog.add(entered, ticks, self._ports.get(message.feed))
         elif entered is FULL or entered is CLOSED:
             self._refused += ticks
+
+
+def _tell_while(wanted: Callable[[], bool], tell: Callable[[Any, int], Delivery], message: Any, ticks: int) -> Delivery:
+    return tell(message, ticks) if wanted() else ACCEPTED

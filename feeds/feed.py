@@ -9,6 +9,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import nullcontext
+from itertools import groupby
+from operator import length_hint
 from typing import Any
 
 import attrs
@@ -19,6 +21,7 @@ from ticktree.market import (
     Bar,
     Batch,
     BookUpdate,
+    Data,
     EventKind,
     FeedState,
     FeedStatus,
@@ -31,7 +34,7 @@ from ticktree.market import (
     Ticks,
     Trade,
 )
-from ticktree.market.ticks import check
+from ticktree.market.ticks import check, heads as heads_of, kinds_of
 from ticktree.net import (
     BadFrame,
     Connection,
@@ -64,6 +67,7 @@ log = logging.getLogger("ticktree.feeds")
 LOGIN_S = 10.0
 NOT_UNDERSTOOD = (MarketError, BadMessage, BadFrame, WebSocketViolation)
 _BOOK = int(TickKind.BOOK)
+Taken = Callable[[Sequence[Any]], None]
 
 
 @attrs.frozen
@@ -314,11 +318,25 @@ class Feed(Particular, Outlet[Fault | Look]):
     def on_frames(self, connection: Connection, frames: Sequence[memoryview | bytes], more: bool) -> None:
         if self._ticktree_life is None and self._session is not None:
             raise NotRunning(f"{self.name}: this life was killed; the next has a connection of its own")
-        account, decode, routes = self.source.account, self.decode, self._routes
+        account, routes = self.source.account, self._routes
         self.received_ns = received_ns = self.now_ns()
         given = connection.bytes_in - connection.buffered - account.offset
         if self._tape is not None:
             self._tape.received(frames, more, received_ns, given)
+        events = self.decode_read(frames, received_ns) if len(frames) > 1 else None
+        if events is None:
+            self._take_each(connection, frames, given)
+        else:
+            account.messages += len(frames)
+            account.decoded += given
+            for type_, run in groupby(events, type):
+                routes[type_](tuple(run))
+        if self._pending and not more:
+            self._flush()
+
+    def _take_each(self, connection: Connection, frames: Sequence[memoryview | bytes], given: int) -> None:
+        """Decode `frames` one by one; `given` bytes are theirs and of what is around them."""
+        account, decode, routes, received_ns = self.source.account, self.decode, self._routes, self.received_ns
         around, rest = divmod(given - sum(map(len, frames)), len(frames))  # prefixes, and ends of lines
         for frame in frames:
             try:
@@ -327,7 +345,7 @@ class Feed(Particular, Outlet[Fault | Look]):
                     self._take_ticks(decoded)
                 else:
                     for event in tuple(decoded):  # all of a message, or nothing
-                        routes[type(event)](event)
+                        routes[type(event)]((event,))
             except (MarketError, FeedError) as error:
                 if not self._bad(connection, frame, error):
                     account.skip_rest()
@@ -338,8 +356,6 @@ class Feed(Particular, Outlet[Fault | Look]):
             account.decoded += len(frame) + around
         else:
             account.decoded += rest
-        if self._pending and not more:
-            self._flush()
 
     def on_lost(self, connection: Connection, error: Exception) -> None:
         if self._pending:
@@ -389,46 +405,50 @@ class Feed(Particular, Outlet[Fault | Look]):
 
     # --- what comes in -----------------------------------------------------------------------------------------
 
-    def _make_routes(self) -> "dict[type, Callable[[Any], None]]":
-        """What is done with each type of event."""
-        marks = dict.fromkeys(Mark.__args__, self._take_mark)
+    def _make_routes(self) -> dict[type, Taken]:
+        """What is done with each type of event, of which several may come in a row."""
+        marks = dict.fromkeys(Mark.__args__, _each(self._take_mark))
         return {
             **marks,
-            Quote: self._sequenced(EventKind.QUOTE, self._take_quote),
-            Trade: self._sequenced(EventKind.TRADE, None),
-            BookUpdate: self._books.take,
-            Bar: self.pass_on,
+            Quote: self._sequenced(EventKind.QUOTE, self._take_quotes),
+            Trade: self._sequenced(EventKind.TRADE, self._take_data),
+            BookUpdate: _each(self._books.take),
+            Bar: self._take_data,
             Acknowledged: self._acknowledged,
         }
 
-    def _sequenced(self, kind: EventKind, take: "Callable[[Any], None] | None") -> "Callable[[Any], None]":
+    def _sequenced(self, kind: EventKind, take: Taken) -> Taken:
         """Checks the numbers of one kind, instrument by instrument, and passes on what comes once."""
         rule, account, last = self.rules.get(kind, SequenceRule.NONE), self.source.account, dict[str, int]()
         if rule is SequenceRule.NONE:
-            return take or self.pass_on
+            return take
         self._lasts.append(last)
-        gapless = rule is not SequenceRule.MONOTONIC
+        gapless, known = rule is not SequenceRule.MONOTONIC, last.get
 
-        def checked(event: Quote | Trade) -> None:
-            name, number = event.instrument.name, event.sequence
-            if number != (expected := last.get(name, number)):
-                if number < expected:
-                    account.duplicates += 1
-                    return
-                if gapless:
+        def checked(events: Sequence[Quote | Trade]) -> None:
+            begin, rest = 0, iter(events)
+            for event in rest:
+                name, number = event.instrument.name, event.sequence
+                if number != (expected := known(name, number)) and (gapless or number < expected):
+                    at = len(events) - length_hint(rest) - 1
+                    take(events[begin:at])
+                    if number < expected:
+                        account.duplicates += 1
+                        begin = at + 1
+                        continue
+                    begin = at
                     self.gap(event.instrument, kind, expected, number)
-            last[name] = number + 1
-            if take is None:
-                self._pending.append(event)
-            else:
-                take(event)
+                last[name] = number + 1
+            take(events[begin:])
 
         return checked
 
-    def _take_quote(self, quote: Quote) -> None:
-        if quote.crossed:
-            self.source.account.crossed += 1
-        self._pending.append(quote)
+    def _take_data(self, events: Sequence[Data]) -> None:
+        self._pending += events
+
+    def _take_quotes(self, quotes: Sequence[Quote]) -> None:
+        self.source.account.crossed += sum([quote.crossed for quote in quotes])
+        self._pending += quotes
 
     def _take_mark(self, mark: Mark) -> None:
         self._books.heed(mark)
@@ -436,18 +456,21 @@ class Feed(Particular, Outlet[Fault | Look]):
             self.source.account.live = mark.state is FeedState.LIVE
         self.mark(mark)
 
-    def _acknowledged(self, _: Acknowledged) -> None:
+    def _acknowledged(self, _: Sequence[Acknowledged]) -> None:
         self._go_live("the subscription stands")
 
     def _take_ticks(self, ticks: Ticks) -> None:
         source = self.source
         if not len(ticks):
             return
-        kinds = ticks["kind"].tobytes()
+        heads = heads_of(ticks)
+        if self.table is not None and (source.checked or not self.table.identical):
+            self.table.translate(ticks, heads, source.name)
+        kinds = kinds_of(heads)
         if source.checked:
-            check(ticks, source.name)
+            check(ticks, source.name, kinds)
             if _BOOK in kinds:
-                check_runs(ticks, source.name)
+                check_runs(heads, source.name)
         if source.stamped:
             ticks["received_time_ns"] = self.received_ns
         ticks.setflags(write=False)
@@ -455,7 +478,7 @@ class Feed(Particular, Outlet[Fault | Look]):
         if self._pending:
             self._flush()
         revived = self._books.follow(ticks[ticks["kind"] == _BOOK]) if books else ()
-        self._publish(Batch(source.name, source.ids, ticks=ticks))
+        self._publish(Batch(source.name, source.ids, ticks=ticks, heads=heads))
         for instrument in revived:
             self.mark(Live(self.name, instrument, self.received_ns))
 
@@ -481,3 +504,11 @@ class Feed(Particular, Outlet[Fault | Look]):
     def own(self, work: Coroutine[Any, Any, None], what: str) -> None:
         """Do `work` beside reading, until the connection ends; what it raises ends the connection, or this life."""
         self._tasks.begin(work, f"{self.name} {what}")
+
+
+def _each(take: Callable[[Any], None]) -> Taken:
+    def take_each(events: Sequence[Any]) -> None:
+        for event in events:
+            take(event)
+
+    return take_each

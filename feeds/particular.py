@@ -1,12 +1,13 @@
 """What is particular to one feed: the half of `Feed` that whoever writes a feed fills in."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar
 
 import attrs
 
 from ticktree.market import BookUpdate, Event, EventKind, Instrument, OrderBook, Ticks, Topic
+from ticktree.market.ticks import IdTable
 from ticktree.net import Connection, Framing
 
 from .sequence import SequenceRule
@@ -38,6 +39,13 @@ class Particular(ABC):
     heartbeat_s: ClassVar[float | None] = None
     pongs_suffice: ClassVar[bool] = False
     url: str
+    table: IdTable | None = None  # what the ids in the ticks of this connection mean; None: they are ours
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        if "decode" in vars(cls) and "decode_read" not in vars(cls):
+            # One that is inherited knows nothing of what this class does to each message.
+            cls.decode_read = Particular.decode_read  # type: ignore[method-assign]  # as if nobody had overridden it
 
     async def definitions(self) -> Iterable[Instrument]:
         """All instruments the exchange lists (their ids are given here). Asked once, before the first connection."""
@@ -70,8 +78,16 @@ class Particular(ABC):
         """The events, or the ticks, in one message. No I/O. Raises a `MarketError` or `FeedError`.
 
         Book updates carry their first and last sequence number; what follows on what is the base's business. Ticks are
-        an array of the feed's own that may still be written to.
+        an array of the feed's own that may still be written to; their ids are translated by `table`.
         """
+
+    def decode_read(self, frames: Sequence[memoryview | bytes], received_ns: int) -> Sequence[Event] | None:
+        """What all messages of one read tell together; None where one of them is not as usual: `decode` gets each then.
+
+        For messages that come by the thousand, of which the call and the account of each cost as much as its decoding.
+        It changes nothing and raises nothing. A class that overrides `decode` alone is asked for each message.
+        """
+        return None
 
     def beat(self) -> bytes:
         """What to say each `heartbeat_s`; empty: nothing (WebSockets ping by themselves)."""

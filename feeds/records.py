@@ -25,10 +25,12 @@ class RecordFeed(Feed):
     def __init__(self, source: Source, url: str, definitions: Iterable[Instrument]) -> None:
         super().__init__(source, url)
         self._listed = tuple(definitions)
-        self._table, self._updates = IdTable(), Updates(source.name)
+        self.table = self._table = IdTable()
+        self._updates = Updates(source.name)
 
     def opened(self) -> None:
-        self._table, self._updates = IdTable(), Updates(self.name)
+        self.table = self._table = IdTable()
+        self._updates = Updates(self.name)
         for instrument in self._listed:
             self._table.define(instrument.id, self.adopt(instrument).id)
 
@@ -39,6 +41,4 @@ class RecordFeed(Feed):
         ticks: Ticks = np.frombuffer(frame, TICK)
         if not ticks.flags.writeable:
             ticks = copied(ticks)
-        if self.source.checked or not self._table.identical:
-            self._table.translate(ticks, self.name)
         return self._updates.whole(ticks)

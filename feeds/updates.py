@@ -3,12 +3,12 @@
 import numpy as np
 
 from ticktree.market import BadTick, TickFlag, TickKind, Ticks
-from ticktree.market.ticks import OPAQUE, TICK, copied
+from ticktree.market.ticks import OPAQUE, TICK, Heads, copied
 
 MOST_HELD_ROWS = 65_536  # of one update: 4 MiB
 _BOOK, _LAST = int(TickKind.BOOK), int(TickFlag.LAST)
 
-# A record's first 8 bytes as one number: instrument u4, kind u1, flags u1, source u2.
+# Of a row's head.
 _OPEN_MASK, _OPEN = (_LAST << 40) | (0xFF << 32), _BOOK << 32  # a row of a book that is not the last one
 _RUN_MASK = np.uint64(int(TickFlag.SNAPSHOT) << 40 | 0xFF_FFFF_FFFF)  # what all rows of an update have in common
 
@@ -46,9 +46,8 @@ class Updates:
         return np.concatenate(parts).view(TICK)
 
 
-def check_runs(ticks: Ticks, feed: str) -> None:
+def check_runs(heads: Heads, feed: str) -> None:
     """Raise `BadTick` where something else stands within a book update: levels would end up in a wrong book."""
-    heads = np.ascontiguousarray(ticks).view("<u8")[::8]
     following = np.flatnonzero(heads[:-1] & np.uint64(_OPEN_MASK) == _OPEN)
     strangers = (heads[following] ^ heads[following + 1]) & _RUN_MASK
     if strangers.any():

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from ticktree.market import Instrument, Ticks, Topic, messages, wire
+from ticktree.market import Instrument, Topic, messages, wire
 from ticktree.market.ticks import IdTable, copied
 
 from .conversation import ConversingFeed
@@ -27,11 +27,13 @@ class WireFeed(ConversingFeed):
     def __init__(self, source: Source, url: str, token: str = "", upstream: str = "") -> None:
         super().__init__(source, url, token, upstream)
         self._reader, self._writer = wire.Reader(), wire.Writer()
-        self._table, self._updates = IdTable(), Updates(source.name)
+        self.table = self._table = IdTable()
+        self._updates = Updates(source.name)
 
     def opened(self) -> None:
         self._reader, self._writer = wire.Reader(), wire.Writer()
-        self._table, self._updates = IdTable(), Updates(self.name)
+        self.table = self._table = IdTable()
+        self._updates = Updates(self.name)
 
     def subscribe_frames(self, topics: Iterable[Topic]) -> Iterable[bytes]:
         yield self._writer.write(wire.Hello(token=self._token))
@@ -48,7 +50,8 @@ class WireFeed(ConversingFeed):
             wire.whole(frame, self.source.account.offset)
         message = self._reader.read(frame)
         if isinstance(message, wire.TickRows):
-            return self._mine(message.ticks)
+            ticks = message.ticks
+            return self._updates.whole(ticks if ticks.flags.writeable else copied(ticks))
         if isinstance(message, wire.BarMessage):
             return (messages.bar_heard(message, self.instruments, received_ns, self.name),)
         return self.hear(message)
@@ -56,9 +59,3 @@ class WireFeed(ConversingFeed):
     def define(self, instruments: Iterable[Instrument]) -> None:
         for instrument in instruments:
             self._table.define(instrument.id, self.adopt(instrument).id)
-
-    def _mine(self, ticks: Ticks) -> Ticks:
-        if not ticks.flags.writeable:
-            ticks = copied(ticks)
-        self._table.translate(ticks, self.name)
-        return self._updates.whole(ticks)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from . import ticks as columns
 from .events import BookUpdate, Data, Skipped, weight
 from .instruments import InstrumentIds
-from .ticks import Ticks
+from .ticks import Heads, Ticks
 
 T = TypeVar("T")
 
@@ -36,6 +36,7 @@ class Batch:
         "_bookless",
         "_ends",
         "_events",
+        "_heads",
         "_made",
         "_places",
         "_rows",
@@ -46,12 +47,18 @@ class Batch:
     )
 
     def __init__(
-        self, feed: str, instruments: InstrumentIds, ticks: Ticks | None = None, events: Sequence[Data] | None = None
+        self,
+        feed: str,
+        instruments: InstrumentIds,
+        ticks: Ticks | None = None,
+        events: Sequence[Data] | None = None,
+        heads: Heads | None = None,
     ) -> None:
+        """Of `ticks` (and their `heads`, where these are known already), or of `events`."""
         if ticks is None and events is None:
             raise TypeError("a batch is of ticks or of events")
         self.feed, self.instruments = feed, instruments
-        self._ticks, self._events = ticks, events
+        self._ticks, self._events, self._heads = ticks, events, heads
         self._ends: list[int] | None = None  # of each event, in rows, where some have more than one
         self._made: dict[Callable[[Batch], Any], Any] | None = None
         self._bookless: bool | None = None  # once somebody has looked
@@ -87,7 +94,8 @@ class Batch:
         """Where the rows stand in tables by id and kind. Worked out once for the hub and the venues that it tells."""
         places = self._places
         if places is None:
-            places = self._places = columns.places(self.ticks)
+            heads, self._heads = self._heads, None
+            places = self._places = columns.places(columns.heads(self.ticks) if heads is None else heads)
         return places
 
     def made(self, make: "Callable[[Batch], T]") -> T:

@@ -41,7 +41,7 @@ from .messages import (
     Unsubscribe as Unsubscribe,
 )
 from .strict_json import Strict
-from .ticks import OPAQUE, RECORD, TICK, Ticks
+from .ticks import RECORD, TICK, Ticks
 
 HEADER = struct.Struct("<IBBHQ")
 MOST_BYTES = 65_536
@@ -233,8 +233,10 @@ class Reader:
             start = index * length
             head = bytes(frames[start : start + _HEADER_BYTES])
             raise SequenceGap(self._offset + start, head, int(expected[index]), int(sequences[index]))
-        records = np.ndarray((count, rows), OPAQUE, frames, _HEADER_BYTES, (length, _ROW_BYTES))
-        return np.ndarray((count * rows,), TICK, records.flatten())  # always a copy: in a row, and the receiver's own
+        # Always a copy: in a row, and the receiver's own. A frame's rows are one piece: 2 ns a row, where each on its
+        # own takes 3 to 5 in short frames.
+        payloads = np.ndarray((count,), np.dtype((np.void, rows * _ROW_BYTES)), frames, _HEADER_BYTES, (length,))
+        return np.ndarray((count * rows,), TICK, payloads.copy())
 
     def _control(self, kind: FrameKind, frame: memoryview | bytes) -> Message:
         try:

@@ -14,7 +14,7 @@ from .websocket_rules import PROTOCOL_ERROR, USUAL, PeerClosed, WebSocketLimits,
 from .websocket_wire import Reader, Wire
 
 LINGER_S = 0.05  # after a violation, reading on unseen: a reset for unread bytes may overtake the close frame
-READS_A_TURN = 3  # that fill their room, one after another, before others have a turn: some 400 messages of 109 bytes
+READS_A_TURN = 2  # that fill their room, one after another, before others have a turn: some 600 messages of 109 bytes
 BEATS = 3  # looks a heartbeat: a ping after one without a byte, the end after four, so after 5/3 heartbeats at most
 _HEAD_BYTES = 14  # of the longest frame header
 _REASON_BYTES = 123  # of a close frame: RFC 6455, 5.5

@@ -43,10 +43,10 @@ class Desk:
         """
         office, now_ns = self.office, clock.now_ns()
         order = Order.of(office.blotter.next_order_id(), self.strategy, instrument, side, quantity, limit, terms)
-        handle = OrderHandle(order)
-        refusal = office.gate.check_order(order)
+        handle, quote = OrderHandle(order), office.prices(instrument)
+        refusal = office.gate.check_order(order, quote)
         try:
-            record = office.blotter.open(order, self.router, self.policy, now_ns, office.prices(instrument))
+            record = office.blotter.open(order, self.router, self.policy, now_ns, quote)
         except Refused as error:
             handle.end(Execution(order, OrderState.REJECTED, 0, 0, str(error), refusal=error.refusal))
             return handle

@@ -5,7 +5,7 @@ to an order follows from its words alone; words that repeat, come late or come i
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from decimal import Decimal
 
 import attrs
@@ -43,7 +43,7 @@ from .reports import Report, ReportKind, VenueExecution
 from .tallies import Tallies
 from .words import count, keep_terms, says_nothing_new, turn
 
-SIDES = (Side.BUY, Side.SELL)
+BUY, SELL, WORK = Side.BUY, Side.SELL, Purpose.WORK  # members of an enum cost 30 ns to look up on CPython 3.11
 CLOSED_KEPT = 16_384  # orders kept whole after their end; of older ones only whose they were
 UNEXPLAINED = "(unexplained)"  # the strategy of executions that belong to no order of ours
 
@@ -132,7 +132,7 @@ class Ledger:
     def opens(self) -> Iterable[Open]:
         """The same by strategy and instrument, wherever that is not 0."""
         for strategy, name in dict.fromkeys((strategy, name) for strategy, name, _ in self._open_of):
-            buys, sells = self._open_of[strategy, name, Side.BUY], self._open_of[strategy, name, Side.SELL]
+            buys, sells = self._open_of[strategy, name, BUY], self._open_of[strategy, name, SELL]
             if buys or sells:
                 yield Open(strategy, self.instruments[name], buys, sells)
 
@@ -144,7 +144,7 @@ class Ledger:
         """Where legs ever were."""
         return tuple(self._at)
 
-    def resting(self, venue: str, instrument: str, side: Side) -> Iterable[LegRecord]:
+    def resting(self, venue: str, instrument: str, side: Side) -> Collection[LegRecord]:
         """Legs that may rest there."""
         return self._resting[venue, instrument, side].values()
 
@@ -161,6 +161,8 @@ class Ledger:
 
     def is_quarantined(self, venue: str, instrument: str) -> Quarantined | None:
         """What stands against new orders in `instrument` at `venue`."""
+        if not self.quarantine:  # as it mostly is: looked at for each leg
+            return None
         return next(
             (item for item in self.quarantine.values() if (item.venue, item.instrument) == (venue, instrument)), None
         )
@@ -192,7 +194,7 @@ class Ledger:
                 self._opened(fact)
             case Sent():
                 self._sent(fact)
-            case Answered() | Ended() | Turned():
+            case Ended() | Answered() | Turned():
                 if (record := self.orders.get(fact.order_id)) is not None:
                     self._apply_to_order(record, fact)
             case CancelSent() | ReplaceSent() | NotReplaced() | Doubted() | NotSent() | NeverArrived():
@@ -357,7 +359,7 @@ class Ledger:
         record.booked_increments += change
         if corrected:
             record.corrected = True
-        if order.answered and change > 0 and record.leg.purpose is Purpose.WORK:
+        if order.answered and change > 0 and record.leg.purpose is WORK:
             order.late_increments += change
         over, granted = order.overfilled_increments, order.order.max_overfill_increments
         self.overfilled += over > 0 >= was
@@ -367,13 +369,17 @@ class Ledger:
     def _fill(
         self, fact: Reported, execution: VenueExecution, instrument: Instrument, record: LegRecord | None
     ) -> Fill:
-        whose = self.whose(fact.report.client_id)
-        late = record is None or record.order.answered
+        report, late = fact.report, record is None or record.order.answered
+        if record is not None:
+            order_id, strategy = record.order.order.id, record.order.order.strategy
+        elif (gone := self._gone.get(report.client_id)) is not None:
+            order_id, strategy = gone.order_id, gone.strategy
+        else:
+            order_id, strategy = "", UNEXPLAINED
         return Fill(
-            whose.order_id if whose else "", fact.report.client_id, execution.id, fact.venue,
-            whose.strategy if whose else UNEXPLAINED, instrument, execution.side, execution.quantity_increments,
-            execution.price_increments, fact.report.time_ns, execution.fee, execution.fee_currency, execution.maker,
-            late,
+            order_id, report.client_id, execution.id, fact.venue, strategy, instrument, execution.side,
+            execution.quantity_increments, execution.price_increments, report.time_ns, execution.fee,
+            execution.fee_currency, execution.maker, late,
         )  # fmt: skip
 
     def _names(self, leg_id: str, record: LegRecord | None) -> tuple[str, str]:
@@ -387,15 +393,11 @@ class Ledger:
 
     def _weigh(self, record: OrderRecord) -> None:
         """Bring the totals of open quantity up to date after any change of an order."""
-        opens, before = record.opens(), record.reserved
-        order = record.order
+        opens, before, order = record.opens(), record.reserved, record.order
         if opens != before:
             record.reserved = opens
-            strategy, name = order.strategy, order.instrument.name
-            for side, now, then in zip(SIDES, opens, before, strict=True):
-                if now != then:
-                    self._open[name, side] += now - then
-                    self._open_of[strategy, name, side] += now - then
+            self._reserve(order, BUY, opens[0] - before[0])
+            self._reserve(order, SELL, opens[1] - before[1])
         settled = record.ended
         for id, leg in record.legs.items():
             if leg.accounted:
@@ -409,9 +411,14 @@ class Ledger:
         if settled:
             self.tallies.orders.ended(record.router, order.id, record.state)
             self._close(record)
-        elif record.order.id not in self.open_orders and record.order.id in self.orders:
-            self.open_orders[record.order.id] = record
+        elif order.id not in self.open_orders and order.id in self.orders:
+            self.open_orders[order.id] = record
             self.tallies.orders.reopened(record.router, order.id)
+
+    def _reserve(self, order: Order, side: Side, more: int) -> None:
+        if more:
+            self._open[order.instrument.name, side] += more
+            self._open_of[order.strategy, order.instrument.name, side] += more
 
     def _settle(self, leg: LegRecord) -> None:
         id = leg.leg.id

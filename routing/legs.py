@@ -24,7 +24,7 @@ class OrderScope:
         self.done: asyncio.Future[Execution] = asyncio.get_running_loop().create_future()
         self.stopped = False
         self._policy = policy
-        self._numbers = max((leg.leg.number for leg in record.legs.values()), default=0)
+        self._numbers = max([leg.leg.number for leg in record.legs.values()]) if record.legs else 0
         self._homes: dict[str, Scope] = {}  # leg id -> the scope that sent it
         self._tried: dict[int, int] = {}  # number -> how often
         self._attempts: dict[int, LegRecord] = {}  # number -> the last attempt that was sent
@@ -43,9 +43,9 @@ class OrderScope:
         home = self._homes.get(leg.leg.id)
         if home is None:
             return
-        for scope in home.lineage():
+        for scope in home.lineage:
             scope.wake()
-        for scope in home.lineage():
+        for scope in home.lineage:
             scope.settle()
 
     def cancel(self) -> None:

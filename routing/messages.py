@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-import attrs
+import msgspec
 
 from ticktree.market import Instrument
 
@@ -11,22 +11,19 @@ from .records import LegRecord
 from .reports import VenueQuote
 
 
-@attrs.frozen
-class SubmitLeg:
+class SubmitLeg(msgspec.Struct, frozen=True):
     """Send this leg; it stands in the journal already."""
 
     record: LegRecord
 
 
-@attrs.frozen
-class CancelLeg:
+class CancelLeg(msgspec.Struct, frozen=True):
     """Take this leg back."""
 
     record: LegRecord
 
 
-@attrs.frozen
-class ReplaceLeg:
+class ReplaceLeg(msgspec.Struct, frozen=True):
     """Change this leg to that whole quantity and limit."""
 
     record: LegRecord
@@ -34,16 +31,14 @@ class ReplaceLeg:
     limit_increments: int | None
 
 
-@attrs.frozen
-class AskQuote:
+class AskQuote(msgspec.Struct, frozen=True):
     """What is displayed? `answer` is called once."""
 
     instrument: Instrument
     answer: Callable[[VenueQuote | None], None]
 
 
-@attrs.frozen
-class Heard:
+class Heard(msgspec.Struct, frozen=True):
     """News about a leg, for the router that sent it."""
 
     news: News

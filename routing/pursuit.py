@@ -122,11 +122,11 @@ class Pursuit:
 
     def leaves(self, record: LegRecord) -> None:
         """It is being sent, or changed: a word is due."""
-        chase = self._chases.get(record.leg.id)
+        now_ns, chase = self.clock.monotonic_ns(), self._chases.get(record.leg.id)
         if chase is None:
-            self._chases[record.leg.id] = Chase(self.session, self.clock.monotonic_ns())
+            self._chases[record.leg.id] = Chase(self.session, now_ns)
         else:
-            chase.session, chase.sent_ns = self.session, self.clock.monotonic_ns()
+            chase.session, chase.sent_ns = self.session, now_ns
 
     def left_not(self, record: LegRecord) -> None:
         """It never left, or is known never to have arrived; unless the venue's other words are against that."""

@@ -1,15 +1,15 @@
 """What is known of orders and their legs at this moment. The ledger writes here; everybody else reads."""
 
-from collections.abc import Iterable
-
 import attrs
 
 from ticktree.market import Side
 
 from .errors import Refusal
-from .orders import Execution, Leg, LegResult, Order, OrderState, Purpose
+from .orders import TERMINAL, Execution, Leg, LegResult, Order, OrderState, Purpose
 
-BUY, WORK = Side.BUY, Purpose.WORK  # members of an enum cost 30 ns to look up on CPython 3.11
+# Members of an enum cost 30 ns to look up on CPython 3.11. What follows is asked some thirty times an order, so it goes
+# through legs in plain loops: for the one that there mostly is, a generator takes as long again.
+BUY, WORK, UNWIND, UNKNOWN = Side.BUY, Purpose.WORK, Purpose.UNWIND, OrderState.UNKNOWN
 
 
 @attrs.define(eq=False)
@@ -44,18 +44,20 @@ class LegRecord:
     @property
     def terminal(self) -> bool:
         """Whether the venue said that it is over."""
-        return self.state.terminal
+        return self.state in TERMINAL
 
     @property
     def open_increments(self) -> int:
         """What may yet be booked: all that is not, in the worst case, while it is not over."""
-        missing = self.cumulative_increments - self.booked_increments
-        if self.state.terminal:
+        booked = self.booked_increments
+        missing = self.cumulative_increments - booked
+        if self.state in TERMINAL:
             return missing if missing > 0 else 0
         worst = self.quantity_increments
         if self.pending is not None and self.pending[0] > worst:
             worst = self.pending[0]
-        return max(worst - self.booked_increments, missing, 0)
+        worst -= booked
+        return max(worst, missing, 0)
 
     @property
     def agreed(self) -> bool:
@@ -65,11 +67,17 @@ class LegRecord:
     @property
     def accounted(self) -> bool:
         """Whether it is over, and everything that the venue counts is booked."""
-        return self.state.terminal and self.agreed
+        agreed = self.cumulative_increments == self.booked_increments and not self.contradicted
+        return agreed and self.state in TERMINAL
 
     def result(self) -> LegResult:
         """How far it has come, as a value."""
         return LegResult(self.leg, self.state, self.booked_increments, self.open_increments, self.reason)
+
+
+def _no_legs() -> dict[str, LegRecord]:
+    """To call `dict[str, LegRecord]` takes 0.4 us longer."""
+    return {}
 
 
 @attrs.define(eq=False)
@@ -79,7 +87,7 @@ class OrderRecord:
     order: Order
     router: str
     policy: str = ""
-    legs: dict[str, LegRecord] = attrs.field(factory=dict[str, LegRecord])
+    legs: dict[str, LegRecord] = attrs.field(factory=_no_legs)
     answered: bool = False
     ended: bool = False
     late_increments: int = 0
@@ -87,10 +95,6 @@ class OrderRecord:
     reason: str = ""
     decided_ns: int = 0  # when its strategy decided; 0 after a restart
     reserved: tuple[int, int] = (0, 0)  # (buys, sells) that the ledger's totals hold for it
-
-    def legs_for(self, purpose: Purpose) -> Iterable[LegRecord]:
-        """Its legs that are for `purpose`."""
-        return (leg for leg in self.legs.values() if leg.leg.purpose is purpose)
 
     @property
     def filled_increments(self) -> int:
@@ -101,7 +105,7 @@ class OrderRecord:
             leg = record.leg
             if leg.purpose is WORK:
                 filled += record.booked_increments
-            elif leg.purpose is Purpose.UNWIND and leg.ticket.side is not side:
+            elif leg.purpose is UNWIND and leg.ticket.side is not side:
                 filled -= record.booked_increments
         return filled
 
@@ -115,27 +119,49 @@ class OrderRecord:
                 out += record.open_increments
         if self.ended:
             return out
-        return max(out, self.order.quantity_increments + self.order.max_overfill_increments - booked)
+        granted = self.order.quantity_increments + self.order.max_overfill_increments - booked
+        return granted if granted > out else out
 
     @property
     def unknown_increments(self) -> int:
         """What its legs may yet be filled for."""
-        return sum(record.open_increments for record in self.legs_for(Purpose.WORK))
+        out = 0
+        for record in self.legs.values():
+            if record.leg.purpose is WORK:
+                out += record.open_increments
+        return out
+
+    def worst(self, purpose: Purpose) -> int:
+        """What its legs for `purpose` were filled for, and may yet be."""
+        worst = 0
+        for record in self.legs.values():
+            if record.leg.purpose is purpose:
+                worst += record.booked_increments + record.open_increments
+        return worst
 
     @property
     def overfilled_increments(self) -> int:
         """What its legs were filled for beyond its quantity."""
-        booked = sum(record.booked_increments for record in self.legs_for(Purpose.WORK))
-        return max(0, booked - self.order.quantity_increments)
+        over = -self.order.quantity_increments
+        for record in self.legs.values():
+            if record.leg.purpose is WORK:
+                over += record.booked_increments
+        return over if over > 0 else 0
+
+    @property
+    def accounted(self) -> bool:
+        """Whether every leg is."""
+        for record in self.legs.values():  # noqa: SIM110  # a generator takes 0.5 us longer
+            if not record.accounted:
+                return False
+        return True
 
     @property
     def terminal(self) -> bool:
         """Whether it was refused, or its policy sends no more and every leg is accounted for."""
         if self.refusal is not None and not self.legs:
             return True
-        if not self.ended:
-            return False
-        return all(record.accounted for record in self.legs.values())
+        return self.ended and self.accounted
 
     @property
     def state(self) -> OrderState:
@@ -143,34 +169,41 @@ class OrderRecord:
         if not self.legs:
             refused = self.refusal is not None or self.ended
             return OrderState.REJECTED if refused else OrderState.NEW
-        states = [record.state for record in self.legs.values()]
-        if OrderState.UNKNOWN in states:
-            return OrderState.UNKNOWN
-        going = [state for state in states if not state.terminal]
-        if going:
-            return going[-1]
+        last, going = UNKNOWN, None
+        for record in self.legs.values():
+            last = record.state
+            if last is UNKNOWN:
+                return UNKNOWN
+            if last not in TERMINAL:
+                going = last
+        if going is not None:
+            return going
         if self.filled_increments >= self.order.quantity_increments:
             return OrderState.FILLED
-        return states[-1] if states[-1] is not OrderState.FILLED else OrderState.CANCELED
+        return last if last is not OrderState.FILLED else OrderState.CANCELED
 
     def opens(self) -> tuple[int, int]:
         """(buys, sells) that it may yet come to, in increments: what limits count."""
-        same, other = self.open_increments, 0
+        same, other, side = self.open_increments, 0, self.order.side
         for record in self.legs.values():
-            if record.leg.purpose is WORK:
+            leg = record.leg
+            if leg.purpose is WORK:
                 continue
-            if record.leg.ticket.side is self.order.side:
+            if leg.ticket.side is side:
                 same += record.open_increments
             else:
                 other += record.open_increments
-        return (same, other) if self.order.side is BUY else (other, same)
+        return (same, other) if side is BUY else (other, same)
 
     def execution(self, reason: str = "") -> Execution:
         """What is known now."""
         said = reason or self.reason or (str(self.refusal) if self.refusal is not None else "")
-        legs = tuple(record.result() for record in self.legs.values())
+        legs: list[LegResult] = []  # to call `list[LegResult]` takes 0.4 us longer
+        because = ""
+        for record in self.legs.values():
+            legs.append(record.result())
+            because = record.reason or because
         return Execution(
-            self.order, self.state, self.filled_increments, self.unknown_increments,
-            said or next((leg.reason for leg in reversed(legs) if leg.reason), ""), self.late_increments, legs,
-            self.refusal,
+            self.order, self.state, self.filled_increments, self.unknown_increments, said or because,
+            self.late_increments, tuple(legs), self.refusal,
         )  # fmt: skip

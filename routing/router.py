@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 import attrs
+import msgspec
 from msgspec.structs import replace
 
 from ticktree.actors import Actor, ActorRef, Delivery, Exit, Reason
@@ -32,25 +33,23 @@ log = logging.getLogger("ticktree.routing")
 STOPPING = "the system is stopping"
 DRAINING = "the router is draining"
 WORD_S = 0.005  # between two looks whether the venues have said their last word
+WORK, CANCEL_RESTING = Purpose.WORK, SelfTrade.CANCEL_RESTING  # members of an enum cost 30 ns to look up
 AT_ONCE = 16  # orders that a drain cancels before others have their turn: 150 us each
 
 
-@attrs.frozen
-class Submit:
+class Submit(msgspec.Struct, frozen=True):
     """Work this order; it is journalled and counts already."""
 
     record: OrderRecord
 
 
-@attrs.frozen
-class CancelOrder:
+class CancelOrder(msgspec.Struct, frozen=True):
     """Send no more for this order, and take back what is out."""
 
     record: OrderRecord
 
 
-@attrs.frozen
-class ReplaceOrder:
+class ReplaceOrder(msgspec.Struct, frozen=True):
     """Change an order of one leg to that whole quantity and limit."""
 
     record: OrderRecord
@@ -121,10 +120,10 @@ class Router(Actor[RouterMessage]):
 
     def on_message(self, message: RouterMessage) -> None:
         match message:
-            case Heard(news):
-                self._heard(news)
-            case Submit(record):
-                self._submit(record)
+            case Submit():
+                self._submit(message.record)
+            case Heard():
+                self._heard(message.news)
             case CancelOrder(record):
                 self._cancel_order(record)
             case ReplaceOrder():
@@ -291,21 +290,23 @@ class Router(Actor[RouterMessage]):
     def send(self, record: OrderRecord, request: LegRequest) -> LegRecord:
         """Check, journal and send a leg. Raises `Refused`, `UnknownVenue`."""
         door, order = self._door(request.venue), record.order
-        leaves = order.id in self._leaving or (self._draining and not order.reduce_only)
-        if leaves and request.purpose is Purpose.WORK:
-            raise Refused(Refusal("drain", because=self._draining or DRAINING))
+        if self._leaving or self.office.draining:
+            leaves = order.id in self._leaving or (self._draining and not order.reduce_only)
+            if leaves and request.purpose is WORK:
+                raise Refused(Refusal("drain", because=self._draining or DRAINING))
         if door.closed:
             raise Refused(Refusal("venue", because=f"{request.venue} takes no orders: {door.closed}"))
         held = self._ledger.is_quarantined(request.venue, order.instrument.name)
         if held is not None:
             raise Refused(Refusal("quarantine", because=f"{request.venue}/{held.name}: {held.what}; resolve it first"))
         leg = self._leg(record, request, door)
-        self._check(leg, request)
-        now_ns = self.clock.now_ns()
+        self._check(leg, record)
+        clock = self.clock
+        now_ns = clock.now_ns()
         sent = self._blotter.send(leg, door.account, now_ns)
-        sent.decided_ns, sent.journal_ns = record.decided_ns, self.clock.now_ns()
+        sent.decided_ns, sent.journal_ns = record.decided_ns, clock.now_ns()
         log.debug("%s: order %s: %s -> %s", self.name, order.id, order, leg.venue)
-        delivery = self._venue(leg.venue).tell(SubmitLeg(sent), 0)
+        delivery = self._ref(door.path).tell(SubmitLeg(sent), 0)
         if delivery is not Delivery.ACCEPTED:
             reason = f"{leg.venue} takes no orders ({delivery.value})"
             self._blotter.insist(NotSent(now_ns, leg.id, reason))
@@ -340,10 +341,10 @@ class Router(Actor[RouterMessage]):
         held = ledger.positions.at_venue(venue, name) + ledger.adopted[venue, name]
         return (held if ticket.side is Side.SELL else -held) >= ticket.quantity_increments
 
-    def _check(self, leg: Leg, request: LegRequest) -> None:
+    def _check(self, leg: Leg, record: OrderRecord) -> None:
         """Invariant 8, then the gate; legs that would trade with ours are taken back first, where that is asked for."""
-        order, ticket, record = leg.order, leg.ticket, self._ledger.orders[leg.order.id]
-        if leg.purpose is Purpose.WORK:
+        order, ticket = leg.order, leg.ticket
+        if leg.purpose is WORK:
             worst = record.filled_increments + record.unknown_increments + ticket.quantity_increments
             granted = order.quantity_increments + order.max_overfill_increments
             if worst > granted:
@@ -355,7 +356,7 @@ class Router(Actor[RouterMessage]):
         )
         if refusal is not None:
             raise Refused(refusal)
-        if gate.limits.self_trade is SelfTrade.CANCEL_RESTING:
+        if gate.limits.self_trade is CANCEL_RESTING:
             for resting in gate.crossing(leg.venue, order.instrument, ticket.side, ticket.limit_increments):
                 self.cancel(resting)
 
@@ -412,13 +413,14 @@ class Router(Actor[RouterMessage]):
     def _filled(self, news: News, record: LegRecord | None) -> None:
         fill = news.fill
         assert fill is not None
-        side = "bought" if fill.side.name == "BUY" else "sold"
-        held = fill.instrument.size(self._ledger.position_of(fill.strategy, fill.instrument.name))
-        log.info(
-            "%s: fill %s: %s %s %s %s at %s, %s%s, position %s",
-            self.name, fill.order_id, fill.strategy, side, plain(fill.quantity), fill.instrument.name,
-            plain(fill.price), fill.venue, " (late)" if fill.late else "", plain(held),
-        )  # fmt: skip
+        if log.isEnabledFor(logging.INFO):  # to write the numbers out takes 8 us
+            side = "bought" if fill.side.name == "BUY" else "sold"
+            held = fill.instrument.size(self._ledger.position_of(fill.strategy, fill.instrument.name))
+            log.info(
+                "%s: fill %s: %s %s %s %s at %s, %s%s, position %s",
+                self.name, fill.order_id, fill.strategy, side, plain(fill.quantity), fill.instrument.name,
+                plain(fill.price), fill.venue, " (late)" if fill.late else "", plain(held),
+            )  # fmt: skip
         if record is not None and record.order.overfilled_increments:
             self._say_overfilled(record.order)
         self._tell_strategy(fill.strategy, fill)

@@ -83,11 +83,14 @@ class Venue(Actor[Any]):
 
     def on_message(self, message: Any) -> None:
         match message:
-            case Batch() | Quote() | Trade() | BookUpdate():  # first: of most there is one for each tick
+            case Batch():  # first: there is one for each tick
                 if self._market is not None:
                     self._market.on_market(message)
-            case SubmitLeg(record):
-                self._submit(record)
+            case SubmitLeg():
+                self._submit(message.record)
+            case Quote() | Trade() | BookUpdate():
+                if self._market is not None:
+                    self._market.on_market(message)
             case CancelLeg(record):
                 if not record.terminal:
                     self._pursuit.cancel(record)

@@ -58,7 +58,9 @@ def turn(record: LegRecord, report: Report) -> None:
     if record.terminal:
         return
     record.reason = report.reason or record.reason
-    match report.kind:
+    match report.kind:  # what comes most stands first: each that does not fit takes 40 ns
+        case ReportKind.ACCEPTED | ReportKind.FILL:
+            record.state = _working(record)
         case ReportKind.CANCELED:
             record.state = OrderState.CANCELED
         case ReportKind.EXPIRED:
@@ -76,8 +78,6 @@ def turn(record: LegRecord, report: Report) -> None:
             record.state = OrderState.UNKNOWN  # it may be over, or the cancel was never meant for it: to be asked
         case ReportKind.STATUS:
             _status(record, report, former)
-        case ReportKind.ACCEPTED | ReportKind.FILL:
-            record.state = _working(record)
         case ReportKind.CORRECTED | ReportKind.NOT_FOUND:
             pass
     # By the latest word, not by an older one: the quantity may have been busted since.

@@ -1,6 +1,6 @@
 """From the value of an application to its supervisor tree, and the plain objects that its actors share."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
 from random import Random
 from typing import Any
@@ -74,16 +74,19 @@ class Subscriber(Actor[None]):
 
     def on_start(self) -> None:
         for path, wanted in self._wanted.items():
-            self._hub.subscribe(self.find(path), wanted.topics, wanted.most_rows, wanted.pauses_feed)
+            self._hub.subscribe(
+                self.find(path), wanted.topics, wanted.most_rows, wanted.pauses_feed, only_while=wanted.only_while
+            )
 
 
 @attrs.frozen
 class Wanted:
-    """What one subscriber is to get, and in pieces of how many rows."""
+    """What one subscriber is to get, in pieces of how many rows, and while what says so; None: always."""
 
     topics: tuple[Topic, ...]
     most_rows: int | None = ROWS_AT_ONCE
     pauses_feed: bool = False
+    only_while: Callable[[], bool] | None = None
 
 
 @attrs.frozen
@@ -142,7 +145,8 @@ def assemble(app: App, clock: Clock | None = None, simulation: Simulation | None
         feed.name: Recorder(feed.record) for feed in app.feeds if isinstance(feed, FeedPart) and feed.record is not None
     }
     desks: dict[str, Desk] = {}
-    wanted = _wanted(app)
+    engines = {part.name: _engine(part, simulation) for part in app.venues if isinstance(part, VenuePart)}
+    wanted = _wanted(app, hub, engines)
     ranks = {feed.name: rank for rank, feed in enumerate(app.feeds)}
 
     def source(feed: FeedPart) -> Source:
@@ -156,7 +160,7 @@ def assemble(app: App, clock: Clock | None = None, simulation: Simulation | None
     restart = Restart.PERMANENT if simulation is None else Restart.TEMPORARY
 
     rooms = {
-        "venues": [_venue(venue, office, simulation) for venue in app.venues],
+        "venues": [_venue(venue, office, simulation, engines) for venue in app.venues],
         "routers": [_router(router, office) for router in app.routers],
         "servers": [_server(server) for server in app.servers],
         "strategies": [_strategy(strategy, app, office, hub, desks) for strategy in app.strategies],
@@ -192,9 +196,12 @@ def _operations(assembly: Assembly) -> Actor[Any]:
     return Operations(assembly)
 
 
-def _wanted(app: App) -> dict[str, Wanted]:
-    place = app.supervision.place
-    wanted = {place("venues", part.name): _market(part) for part in app.venues if isinstance(part, VenuePart)}
+def _wanted(app: App, hub: Hub, engines: Mapping[str, Engine]) -> dict[str, Wanted]:
+    place, wanted = app.supervision.place, dict[str, Wanted]()
+    for part in app.venues:
+        if isinstance(part, VenuePart):
+            listens = engines[part.name].look_up(partial(hub.last_of, part.prices))
+            wanted[place("venues", part.name)] = attrs.evolve(_market(part), only_while=listens)
     wanted |= {place("servers", part.name): _market(part) for part in app.servers}
     wanted |= {
         place("strategies", part.name): Wanted(part.topics, None if part.columns else ROWS_AT_ONCE, part.pauses_feed)
@@ -240,27 +247,32 @@ def _market(part: VenuePart | VenueServerPart) -> Wanted:
     return Wanted(tuple(Topic(part.prices, "*", kind) for kind in kinds), None)
 
 
-def _venue(part: AnyVenue, office: Office, simulation: Simulation | None) -> ChildSpec:
-    if not isinstance(part, VenuePart):
-        made = part.gateway if isinstance(part, TcpVenuePart) else part
-        return ChildSpec(made.name, lambda: Venue(made.name, made.make(), office, made.patience), ORDERS, hand_off=True)
-    # The exchange outlives the actor in front of it, as real ones do.
-
-    def drawn(who: str) -> Random:
-        return Random(part.seed) if simulation is None or part.seed is not None else simulation.random(who, part.name)
+def _engine(part: VenuePart, simulation: Simulation | None) -> Engine:
+    """The exchange outlives the actor in front of it, as real ones do."""
 
     def heard(account: str, report: Report) -> None:
         if simulation is not None:
             simulation.heard(part.name, report)
 
-    engine = Engine(part.name, part.rules, drawn("engine"), heard)
+    return Engine(part.name, part.rules, _drawn(part, simulation, "engine"), heard)
+
+
+def _venue(part: AnyVenue, office: Office, simulation: Simulation | None, engines: Mapping[str, Engine]) -> ChildSpec:
+    if not isinstance(part, VenuePart):
+        made = part.gateway if isinstance(part, TcpVenuePart) else part
+        return ChildSpec(made.name, lambda: Venue(made.name, made.make(), office, made.patience), ORDERS, hand_off=True)
+    engine = engines[part.name]
 
     def start() -> Venue:
         gateway = SimulatedGateway(engine, latency=part.latency, faults=part.faults)
         _restore(engine, gateway.account, office.ledger)
-        return Venue(part.name, gateway, office, part.patience, drawn("venue"))
+        return Venue(part.name, gateway, office, part.patience, _drawn(part, simulation, "venue"))
 
     return ChildSpec(part.name, start, PRICES, hand_off=True)
+
+
+def _drawn(part: VenuePart, simulation: Simulation | None, who: str) -> Random:
+    return Random(part.seed) if simulation is None or part.seed is not None else simulation.random(who, part.name)
 
 
 def _restore(engine: Engine, account: str, ledger: Ledger) -> None:

@@ -28,7 +28,7 @@ to. New types of messages may come at any time, and are to be ignored: `on_bad="
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -40,6 +40,7 @@ from msgspec import Meta, Struct
 from ticktree.market import (
     BadInstrument,
     BookUpdate,
+    Event,
     EventKind,
     Instrument,
     Level,
@@ -316,13 +317,21 @@ class CoinbaseFeed(Feed):
         return self._request("unsubscribe", book), self._request("subscribe", book)
 
     def decode(self, frame: memoryview | bytes, received_ns: int) -> Decoded:
-        data = frame if type(frame) is bytes else bytes(frame)
-        try:
-            return self._told(_BY_COLONS[data.count(b":")](data), received_ns)
-        except (ValueError, LookupError, RecursionError):  # msgspec's errors are ValueErrors
-            return self._look_closer(data, received_ns)
+        events = self.decode_read((frame,), received_ns)
+        return self._look_closer(bytes(frame), received_ns) if events is None else events
 
-    def _told(self, message: Message, received_ns: int) -> Decoded:
+    def decode_read(self, frames: Sequence[memoryview | bytes], received_ns: int) -> Sequence[Event] | None:
+        """Messages of exactly the keys we know."""
+        events = list[Event]()
+        try:
+            for frame in frames:
+                data = frame if type(frame) is bytes else bytes(frame)
+                events += self._told(_BY_COLONS[data.count(b":")](data), received_ns)
+        except (ValueError, LookupError, RecursionError):  # msgspec's errors are ValueErrors
+            return None
+        return events
+
+    def _told(self, message: Message, received_ns: int) -> tuple[Event, ...]:
         instrument = self._asked[message.kind][message.product_id]
         event = message.event(self.source.name, instrument, received_ns)
         return () if event is None else (event,)

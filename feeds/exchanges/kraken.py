@@ -315,18 +315,26 @@ class KrakenFeed(Feed):
         return msgspec.json.encode({"event": event, "pair": pairs, "subscription": subscription, **more})
 
     def decode(self, frame: memoryview | bytes, received_ns: int) -> Decoded:
-        data = frame if type(frame) is bytes else bytes(frame)
-        plain = _plain(data)
-        stream = self._usual.get(_shape(plain))
-        if stream is not None:
-            kind = KINDS[stream.kind]
-            try:
+        events = self.decode_read((frame,), received_ns)
+        return self._look_closer(bytes(frame), received_ns) if events is None else events
+
+    def decode_read(self, frames: Sequence[memoryview | bytes], received_ns: int) -> Sequence[Event] | None:
+        """Messages of the usual shapes."""
+        events = list[Event]()
+        try:
+            for frame in frames:
+                plain = _plain(frame if type(frame) is bytes else bytes(frame))
+                stream = self._usual.get(_shape(plain))
+                if stream is None:
+                    return None
+                kind = KINDS[stream.kind]
                 message = kind.whole(plain.replace(b"},{", b","))  # asks and bids as one object
-                if message.pair == stream.pair and message.channel == stream.channel:
-                    return kind.told(stream, message.payload, received_ns)
-            except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
-                pass
-        return self._look_closer(data, received_ns)
+                if message.pair != stream.pair or message.channel != stream.channel:
+                    return None
+                events += kind.told(stream, message.payload, received_ns)
+        except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+            return None
+        return events
 
     def _look_closer(self, data: bytes, received_ns: int) -> Decoded:
         """What is not the usual message: an answer, one with keys that are new to us, or a bad one."""

@@ -20,7 +20,7 @@ Whole = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 Levels = tuple[tuple[Price, Size], ...]
 
 
-def decoder(type: Any) -> Callable[[bytes], Any]:
+def decoder(type: Any) -> Callable[[memoryview | bytes], Any]:
     """Reads JSON as `type`, and numbers also from texts. Raises `ValueError`, `RecursionError`."""
     return msgspec.json.Decoder(type, strict=False).decode
 

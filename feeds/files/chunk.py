@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ticktree.market import Batch, Data, InstrumentIds, TickFlag, TickKind, Ticks
-from ticktree.market.ticks import events, places
+from ticktree.market.ticks import events, heads, places
 
 from .order import times_of
 from .wanted import KIND_NAMES
@@ -74,7 +74,7 @@ class Chunk:
     def places(self, start: int, end: int) -> npt.NDArray[np.intp]:
         """Where the same rows stand in tables by id and kind."""
         if self._places is None:
-            self._places = places(self.ticks)
+            self._places = places(heads(self.ticks))
         return self._places[start:end]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ticktree.market import BadTick, TickFlag, TickKind, Ticks
-from ticktree.market.ticks import OPAQUE, TICK, check
+from ticktree.market.ticks import OPAQUE, TICK, check, heads
 
 from ..updates import check_runs
 from .errors import BadRow, FileError, Unsorted
@@ -46,7 +46,7 @@ def check_updates(path: Path, ticks: Ticks, times: Times, first_row: int) -> Non
     if _BOOK not in kinds.tobytes():
         return
     try:
-        check_runs(ticks, "")
+        check_runs(heads(ticks), "")
     except BadTick as error:
         raise BadRow(path, first_row + error.row, _why(error)) from None
     left_open = np.flatnonzero((kinds == _BOOK) & (ticks["flags"] & _LAST == 0))

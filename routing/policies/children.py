@@ -1,7 +1,7 @@
 """What combinators share: children, deadlines, a single leg as a policy, and reasons that add up."""
 
 import math
-from collections.abc import Coroutine, Iterable
+from collections.abc import Iterable
 from typing import Any, cast
 
 import attrs
@@ -121,14 +121,13 @@ class OneLeg:
     def venues(self) -> tuple[str, ...]:
         return (self.venue,)
 
-    def execute(self, order: Order, legs: Legs) -> Coroutine[Any, Any, Execution]:
+    def execute(self, order: Order, legs: Legs) -> None:
         quantity = order.quantity_increments
         if self.again is not None:
             legs.retry(self.again, quantity)
         else:
             legs.send(self.venue, quantity, time_in_force=self.time_in_force, purpose=self.purpose)
         legs.answer_after(self.deadline_s)
-        return all_accounted(legs)
 
 
 @attrs.frozen
@@ -142,10 +141,9 @@ class TakeBack:
     def venues(self) -> tuple[str, ...]:
         return (self.leg.leg.venue,)
 
-    def execute(self, order: Order, legs: Legs) -> Coroutine[Any, Any, Execution]:
+    def execute(self, order: Order, legs: Legs) -> None:
         legs.unwind(self.leg, order.quantity_increments)
         legs.answer_after(self.deadline_s)
-        return all_accounted(legs)
 
 
 async def all_accounted(legs: Legs, reason: str = "") -> Execution:

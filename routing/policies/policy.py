@@ -134,10 +134,11 @@ class Policy(Protocol):
         """The venues it names, those of nested policies included."""
         ...
 
-    def execute(self, order: Order, legs: Legs) -> Coroutine[Any, Any, Execution]:
+    def execute(self, order: Order, legs: Legs) -> Coroutine[Any, Any, Execution] | None:
         """Work `order`, and end when every leg is accounted for. `legs.answer_after` lets the caller go on before.
 
-        May be `async`, or a plain function that sends at once and returns what waits: saves a turn of the loop.
+        May be `async`, or a plain function that sends at once and returns what goes on, which saves a turn of the
+        loop; None where nothing does: the order is over when every leg is accounted for.
         """
         ...
 

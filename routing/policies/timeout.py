@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 
 from ..orders import Execution, Order
-from .children import Child, all_accounted, answered, child, positive, venues_of
+from .children import Child, answered, child, positive, venues_of
 from .policy import Legs, Part
 
 
@@ -27,12 +27,12 @@ class Timeout:
         """The one, or those of the policy."""
         return venues_of((self.child,))
 
-    def execute(self, order: Order, legs: Legs) -> Coroutine[Any, Any, Execution]:
+    def execute(self, order: Order, legs: Legs) -> Coroutine[Any, Any, Execution] | None:
         """Send the whole order at once, without a turn of the loop, and wait."""
         if isinstance(self.child, str):
             legs.send(self.child, order.quantity_increments)
             legs.answer_after(self.deadline_s)
-            return all_accounted(legs)
+            return None
         part = legs.begin(self.child, order.quantity_increments)
         legs.answer_after(self.deadline_s)
         return _ended(part, legs)

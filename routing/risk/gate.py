@@ -7,7 +7,7 @@ quote's prices, and these are taken to the nearest price increment.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from typing import Protocol
@@ -50,7 +50,7 @@ class Exposures(Protocol):
         """What everything that is open may yet come to on that side, in the worst case."""
         ...
 
-    def resting(self, venue: str, instrument: str, side: Side) -> Iterable[LegRecord]:
+    def resting(self, venue: str, instrument: str, side: Side) -> Collection[LegRecord]:
         """Legs that may rest there."""
         ...
 
@@ -80,8 +80,11 @@ class Gate:
 
     # --- what is asked ---------------------------------------------------------------------------------------------
 
-    def check_order(self, order: Order) -> Refusal | None:
-        """Whether an order may be opened: in full, and with all that it may be filled beyond its quantity."""
+    def check_order(self, order: Order, quote: Quote | None) -> Refusal | None:
+        """Whether an order may be opened: in full, and with all that it may be filled beyond its quantity.
+
+        `quote`: what `prices` says of its instrument now.
+        """
         side, worst = order.side, order.quantity_increments + order.max_overfill_increments
         if order.reduce_only:
             refusal = self._check_reduces(order, worst)
@@ -96,7 +99,7 @@ class Gate:
         if order.quantity_increments > bounds.size.most:
             return _too_large(bounds, order.quantity_increments)
         priced = bounds.exposure is not NONE or limit is None or side is SELL
-        quote = self._fresh(instrument) if priced else None
+        quote = self._if_fresh(quote) if priced else None
         return self._check_notional(bounds, side, order.quantity_increments, limit, quote) or self._check_reserves(
             bounds, side, worst, limit, quote
         )
@@ -143,8 +146,12 @@ class Gate:
 
     def crossing(self, venue: str, instrument: Instrument, side: Side, limit: int | None) -> tuple[LegRecord, ...]:
         """Our own legs at `venue` that an order of `side` up to `limit` could trade with (None: at the market)."""
-        buys, found = side is BUY, list[LegRecord]()
-        for leg in self._ledger.resting(venue, instrument.name, SELL if buys else BUY):
+        buys = side is BUY
+        resting = self._ledger.resting(venue, instrument.name, SELL if buys else BUY)
+        if not resting:
+            return ()
+        found = list[LegRecord]()
+        for leg in resting:
             at = _boldest(leg, buys)
             if limit is None or at is None or (at <= limit if buys else at >= limit):
                 found.append(leg)
@@ -271,7 +278,10 @@ class Gate:
     # --- prices ----------------------------------------------------------------------------------------------------
 
     def _fresh(self, instrument: Instrument) -> Quote | None:
-        quote, most = self._prices(instrument), self._most_age_ns
+        return self._if_fresh(self._prices(instrument))
+
+    def _if_fresh(self, quote: Quote | None) -> Quote | None:
+        most = self._most_age_ns
         if quote is None or most is None:
             return quote
         return quote if self._now_ns() - quote.received_time_ns <= most else None

@@ -25,6 +25,7 @@ from ticktree.actors import (
     Block,
     Delivery,
     Mailbox,
+    Reason,
     Restart,
     System,
     VirtualClock,
@@ -108,6 +109,32 @@ async def test_an_actor_that_floods_itself_starves_nobody(lane: str) -> None:
             await settle()
     assert steps.count("peer") == 20
     assert all(length <= 2 * ITEMS_A_TURN for _, length in _runs(steps[: steps.index("peer") + 2_000]))
+
+
+@pytest.mark.parametrize("ends", ["drained", "crashed", "stopped"])
+async def test_what_the_end_of_a_life_takes_is_not_taken_from_the_next_turn(clock: VirtualClock, ends: str) -> None:
+    order: list[str] = []
+
+    class SlowToStop(Actor[Any]):
+        def on_message(self, message: Any) -> None:
+            for n in range(3):
+                for name in ("b", "c"):
+                    self.find(name).tell(n)
+            if ends == "crashed":
+                raise ValueError(message)
+            if ends == "stopped":
+                self.stop()
+
+        def on_stop(self, reason: Reason) -> None:
+            clock.advance(0.002)
+
+    group = [plain(name, lambda actor, message: order.append(actor.path)) for name in ("b", "c")]
+    async with running(*group, child("a", SlowToStop)) as system:
+        system.ref("a").tell(0)
+        if ends == "drained":
+            cell_of(system, "a").stop(drain=True)
+        await settle()
+    assert order == ["b", "b", "b", "c", "c", "c"]
 
 
 def _runs(order: list[str]) -> list[tuple[str, int]]:

@@ -363,3 +363,63 @@ def test_a_look_that_fails_is_told_as_any_callback_is() -> None:
         return told
 
     assert simulate(main) == ["ValueError('a look')", "ValueError('data')"]
+
+
+async def test_all_that_data_set_going_is_done_in_order_before_the_next_come(clock: VirtualClock) -> None:
+    seen, loop = list[str](), asyncio.get_running_loop()
+
+    def bring(name: str) -> None:
+        seen.append(name)
+        loop.call_soon(seen.append, f"{name} then")
+        loop.call_soon(lambda: loop.call_soon(seen.append, f"{name} last"))
+        loop.call_soon(seen.append, "never").cancel()
+
+    for name in ("a", "b", "c"):
+        clock.bring_at(5, 0, partial(bring, name))
+    clock.bring_at(6, 0, partial(bring, "d"))
+    clock.call_at(5, lambda: seen.append("alarm"))
+    await clock.sleep(1e-8)
+    done = [each for name in "abcd" for each in (name, f"{name} then", f"{name} last")]
+    assert seen == [*done[:9], "alarm", *done[9:]]
+
+
+async def test_a_timer_of_asyncio_that_data_set_going_rings_before_data_that_come_later(clock: VirtualClock) -> None:
+    seen, loop = list[str](), asyncio.get_running_loop()
+
+    def bring() -> None:
+        loop.call_later(1e-6, seen.append, "timer")
+
+    clock.bring_at(1_000, 0, bring)
+    clock.bring_at(9_000, 0, lambda: seen.append("later"))
+    await clock.sleep(1e-4)
+    assert seen == ["timer", "later"]
+
+
+@pytest.mark.parametrize("turns", [1, 500])
+def test_what_data_set_going_and_never_ends_is_a_deadlock(turns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock_module, "_MOST_TURNS", turns)
+
+    async def main(clock: VirtualClock) -> None:
+        loop = asyncio.get_running_loop()
+
+        def again() -> None:
+            loop.call_soon(again)
+
+        for _ in range(3):
+            clock.bring_at(1_000, 0, again)
+        await loop.create_future()
+
+    with pytest.raises(Deadlock, match="time stands still"):
+        simulate(main)
+
+
+def test_a_loop_that_is_stopped_by_what_data_set_going_brings_no_more() -> None:
+    clock, seen = VirtualClock(), list[int]()
+    loop = VirtualLoop(clock)
+    try:
+        clock.bring_at(1, 0, loop.stop)
+        clock.bring_at(2, 0, lambda: seen.append(clock.monotonic_ns()))
+        loop.run_forever()
+        assert (clock.monotonic_ns(), seen) == (1, [])
+    finally:
+        loop.close()

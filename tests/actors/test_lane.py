@@ -34,11 +34,13 @@ class Lane:
     def __init__(self, overflow: Overflow, capacity: int = 10) -> None:
         self.lost: list[Any] = []
         self.woken = 0
+        self.handles = False  # within the call that wakes it
         kind = ConflatingLane if isinstance(overflow, Conflate) else DataLane
         self.lane: DataLane = kind("root/lane", Mailbox(capacity, overflow), self._wake, self.lost.append)
 
-    def _wake(self) -> None:
+    def _wake(self, message: Any, weight: int) -> bool:
         self.woken += 1
+        return self.handles
 
     def tell(self, message: Any, weight: int = 1) -> Delivery:
         delivery = self.lane.tell(message, weight)
@@ -308,6 +310,16 @@ def test_a_mark_wakes_the_actor() -> None:
     assert (lane.woken, lane.lane.asleep) == (1, False)
 
 
+@pytest.mark.parametrize("weight", [0, 2])
+def test_what_is_handled_by_who_is_woken_is_not_queued(weight: int) -> None:
+    lane = Lane(Block())
+    lane.lane.asleep, lane.handles = True, True
+    lane.lane.tell("handled", weight)
+    assert (lane.queued(), lane.woken, lane.lane.entered) == ([], 1, weight)
+    lane.lane.tell("queued", weight)
+    assert (lane.queued(), lane.woken, lane.lane.entered) == (["queued"], 1, 2 * weight)
+
+
 # --- offer -----------------------------------------------------------------------------------------------------------
 
 
@@ -572,3 +584,39 @@ def test_the_figures_show_when_the_queue_and_the_counters_disagree() -> None:
     assert lane.lane.figures().unaccounted == 0
     lane.lane.items.pop()
     assert lane.lane.figures().unaccounted == 3
+
+
+# --- what was merged before it came ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("overflow", "delivery", "refused", "conflated", "dropped"),
+    [
+        (Conflate(Latest(), otherwise=DropOldest()), ACCEPTED, 0, 5, 1),
+        (Conflate(Latest(), otherwise=DropNewest()), DROPPED, 0, 0, 6),
+        (Conflate(Latest(), otherwise=Block()), FULL, 6, 0, 0),
+        (DropOldest(), ACCEPTED, 0, 5, 1),
+    ],
+)
+def test_what_was_merged_into_a_message_shares_its_fate(
+    overflow: Overflow, delivery: Delivery, refused: int, conflated: int, dropped: int
+) -> None:
+    lane = Lane(overflow, capacity=1)
+    lane.tell("#")
+    assert lane.lane.tell_merged("a:1", 5) is delivery
+    lane.check()
+    stats = lane.lane.figures()
+    assert (stats.refused, stats.conflated, stats.dropped.overflow) == (refused, conflated, dropped)
+    assert (stats.received, stats.queued) == (7 - refused, 1)
+
+
+def test_what_was_merged_before_is_merged_into_the_queued_one_with_it() -> None:
+    lane = Lane(Conflate(Latest(), otherwise=Fail()), capacity=1)
+    assert (lane.lane.tell_merged("a:1", 2), lane.lane.tell_merged("a:2", 3)) == (ACCEPTED, CONFLATED)
+    with pytest.raises(MailboxFull):
+        lane.lane.tell_merged("b:1", 4)
+    lane.lane.close()
+    assert lane.lane.tell_merged("a:3", 6) is CLOSED
+    lane.check()
+    stats = lane.lane.figures()
+    assert (lane.queued(), stats.received, stats.conflated, stats.refused) == (["a:2"], 7, 6, 12)

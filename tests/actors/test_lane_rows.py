@@ -22,8 +22,9 @@ class Lane:
         kind = ConflatingLane if isinstance(overflow, Conflate) else DataLane
         self.lane: DataLane = kind("root/lane", mailbox, self._wake, self.lost.append)
 
-    def _wake(self) -> None:
+    def _wake(self, message: Any, weight: int) -> bool:
         self.woken += 1
+        return False
 
     def tell(self, text: str) -> Delivery:
         batch = rows(text)

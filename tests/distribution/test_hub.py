@@ -1,7 +1,9 @@
 """From topics to mailboxes."""
 
+from random import Random
 from typing import Any
 
+import attrs
 import pytest
 
 from ticktree.actors import (
@@ -9,13 +11,14 @@ from ticktree.actors import (
     Block,
     ChildSpec,
     Conflate,
+    DropNewest,
     DropOldest,
     Fail,
     Mailbox,
     Supervisor,
     System,
 )
-from ticktree.actors.mailbox import Overflow
+from ticktree.actors.mailbox import Overflow, Plain
 from ticktree.distribution import BadSubscription, Hub, NoSuchFeed
 from ticktree.distribution.selection import Selection
 from ticktree.market import (
@@ -224,6 +227,52 @@ async def test_a_mailbox_that_conflates_gets_single_events_and_keeps_the_latest_
         ]
 
 
+@pytest.mark.parametrize("capacity", [10_000, 45, 20])
+@pytest.mark.parametrize("otherwise", [DropOldest(), DropNewest(), Fail()])
+async def test_columns_conflate_as_their_events_would_and_are_counted_so(capacity: int, otherwise: Plain) -> None:
+    boxes = {name: Mailbox(capacity, Conflate(latest_quote, otherwise=otherwise), batch_rows) for name in ("a", "b")}
+    random = Random(capacity)
+    for _ in range(20):
+        async with stage(boxes) as s:
+            stats = list[Any]()
+            events = [
+                trade(n) if random.random() < 0.3 else quote(n, n + 1.0, random.choice((BTC, ETH))) for n in range(40)
+            ]
+            for name, columns in (("a", True), ("b", False)):
+                taken = s.hub.subscribe(s.ref(name), ALL)
+                s.hub.publish(batch(quote(1.0, 2.0)))  # waits already
+                s.hub.publish(batch(*events, columns=columns))
+                stats.append((attrs.evolve(s.ref(name).stats(), oldest_age_ns=0), taken.refused))
+                s.hub.unsubscribe(s.ref(name))
+            assert stats[0] == stats[1]
+            assert stats[0][0].unaccounted == 0
+            assert await s.take("a") == await s.take("b")
+
+
+@pytest.mark.parametrize("columns", [False, True])
+async def test_what_holds_no_quotes_comes_whole_to_who_keeps_the_latest_quote(columns: bool) -> None:
+    async with stage(a=CONFLATING, b=Mailbox(99, Conflate(latest_quote, otherwise=DropOldest()))) as s:
+        for name in ("a", "b"):
+            s.hub.subscribe(s.ref(name), ALL, most_rows=2)
+        s.hub.publish(batch(trade(1), trade(2), update((9.0, 1.0)), columns=columns))
+        assert [len(piece) for piece in await s.take("a")] == [2, 1]
+        assert await s.take("b") == [trade(1), trade(2), update((9.0, 1.0))]  # it did not say that it takes batches
+
+
+@pytest.mark.parametrize("mailbox", [ROOM, CONFLATING, box(99, Fail())])
+async def test_who_listens_only_at_times_is_told_nothing_at_others(mailbox: Mailbox) -> None:
+    async with stage(a=mailbox) as s:
+        listens = False
+        s.hub.subscribe(s.ref("a"), ALL, only_while=lambda: listens)
+        s.hub.publish(batch(quote(1.0, 2.0), trade(1)))
+        s.hub.mark(LOST)
+        listens = True
+        s.hub.publish(batch(quote(2.0, 3.0), trade(2)))
+        s.hub.mark(LIVE)
+        assert flat(await s.take("a")) == [quote(2.0, 3.0), trade(2), LIVE]
+        assert s.ref("a").stats().received == 2
+
+
 async def test_quotes_do_not_conflate_across_a_mark() -> None:
     async with stage(a=CONFLATING) as s:
         s.hub.subscribe(s.ref("a"), ALL)
@@ -332,7 +381,7 @@ async def test_what_is_known_comes_in_pieces_and_waits_like_everything_else() ->
         blocking = s.hub.subscribe(s.ref("blocking"), ALL, pauses_feed=True)
         assert (blocking.waiting, port.paused) == (2, True)
         assert [len(piece) for piece in await s.take("pieces")] == [2, 2]
-        assert await s.take("single") == books
+        assert flat(await s.take("single")) == books
         assert flat(await s.take("blocking")) == books
         assert not port.paused
 
@@ -481,6 +530,14 @@ def test_what_was_told_last_is_known_though_its_feed_is_lost() -> None:
     assert hub.told_last("BTC-USDT") == at(5, "b")
     assert hub.told_last("ETH-USDT") is None
     assert Hub(IDS).told_last("BTC-USDT") is None
+
+
+def test_what_one_feed_said_last_is_known_whatever_it_was_and_became_of_it() -> None:
+    hub = quoting(at(1), at(5, "b"), at(6, "c", bid=102.0))  # crossed
+    hub.mark(FeedStatus("c", FeedState.LOST, "the line", 7))
+    assert [hub.last_of(feed, "BTC-USDT") for feed in "bc"] == [at(5, "b"), at(6, "c", bid=102.0)]
+    assert (hub.last_of("b", "ETH-USDT"), hub.last_of("nobody", "BTC-USDT")) == (None, None)
+    assert quoting(at(1, "b"), keep=("sim/*/quote",)).last_of("b", "BTC-USDT") is None
 
 
 def test_only_quotes_that_the_hub_keeps_are_told() -> None:

@@ -97,6 +97,19 @@ def test_the_newest_is_told_whatever_it_came_as(seed: int) -> None:
         assert {(type(each), each.instrument.name): each for each in last.wanted(ALL)} == newest
 
 
+@pytest.mark.parametrize("instruments", [3, 40, 500])
+def test_the_last_of_each_stream_is_kept_whether_there_are_more_streams_than_rows_or_fewer(instruments: int) -> None:
+    random, ids, newest = Random(instruments), InstrumentIds(), dict[str, Data]()
+    known = [ids.adopt(Instrument(f"X{n}-USD", n, Decimal(1), Decimal(1))) for n in range(instruments)]
+    last = last_values("sim/*/quote", ids=ids)
+    for rows in (32, 100, 35, 300):
+        events = [quote(random.random(), 2.0, random.choice(known)) for _ in range(rows)]
+        newest.update({event.instrument.name: event for event in events})
+        last.keep(batch(*events, trade(), columns=True, ids=ids))
+        told = last.wanted(Selection("sim", frozenset(topics("*/*/*")), (), ids))
+        assert {value.instrument.name: value for value in told} == newest
+
+
 def test_marks_are_kept_while_they_hold() -> None:
     lost, live = (FeedStatus("sim", state, "", 0) for state in (FeedState.LOST, FeedState.LIVE))
     halted = InstrumentStatus("sim", BTC, TradingStatus.HALTED, 0, 0)

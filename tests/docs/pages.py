@@ -67,6 +67,12 @@ ELSEWHERE = (
     Elsewhere("execution.md", "NEW -> SENT", why="a picture"),
     Elsewhere("processes.md", "exchange ──>", why="a picture"),
     Elsewhere("rehearse.md", "ticktree rehearse examples/rehearsal.toml", HERE),
+    Elsewhere("performance.md", "make bench", ("test_each_benchmark_prints_well_formed_lines",)),
+    Elsewhere("performance.md", "make performance", ("test_the_page_and_its_pictures_are_those_of_the_newest_run",)),
+    Elsewhere("performance.md", "[system]\ncpus", ("test_a_system_stays_on_its_cpus",)),
+    Elsewhere("performance.md", "[system]\npreload", ("test_who_preloads_it_themselves_gets_the_same",)),
+    Elsewhere("performance.md", "[strategies.maker]\nhand_off", ("test_a_strategy_with_all_its_keys",)),
+    Elsewhere("performance.md", "sysctl", why="it concerns the kernel alone"),
     Elsewhere("data.md", "ticktree ticks 1", HERE),
     Elsewhere("supervision.md", "ticktree  ", HERE),
 )

@@ -1,7 +1,7 @@
 """A made-up exchange's feed for tests: trades, quotes and books, one JSON object a line or WebSocket message."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar
 
@@ -157,6 +157,22 @@ class RuledFeed(JsonFeed):
     """Numbered, with nothing to repair a book but a new connection."""
 
     rules: ClassVar = EVERY_RULE
+
+
+class ReadingFeed(RuledFeed):
+    """Understands a whole read at once, where nothing in it is bad."""
+
+    def __init__(self, source: Source, url: str, hand: Hand) -> None:
+        super().__init__(source, url, hand)
+        self.at_once = 0  # understood at once
+
+    def decode_read(self, frames: Sequence[memoryview | bytes], received_ns: int) -> Sequence[Any] | None:
+        try:
+            events = [event for frame in frames for event in self.decode(frame, received_ns)]
+        except BadMessage:
+            return None
+        self.at_once += 1
+        return events
 
 
 class InBandFeed(RuledFeed):

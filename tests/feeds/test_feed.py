@@ -22,10 +22,11 @@ from ticktree.market import (
 from ticktree.net import PeerLost, Unreachable
 
 from ..probe import DEADLINE_S, turns_until
-from .json_feed import ACK, BTC, Hand, JsonFeed, LoginFeed, RuledFeed, book, quote, trade
+from .json_feed import ACK, BTC, Hand, JsonFeed, LoginFeed, ReadingFeed, RuledFeed, book, quote, trade
 from .rig import Collector, running
 
 NAMES = ("BTC-USDT", "ETH-USDT")
+BOTH = pytest.mark.parametrize("kind", [RuledFeed, ReadingFeed])  # message by message, and read by read
 
 
 # --- live and lost -------------------------------------------------------------------------------------------------
@@ -235,8 +236,9 @@ async def test_only_what_is_wanted_is_adopted() -> None:
 # --- numbers -------------------------------------------------------------------------------------------------------
 
 
-async def test_what_comes_twice_is_dropped_and_counted_and_gaps_are_told_in_place() -> None:
-    async with running(RuledFeed, "test/BTC-USDT/trade", "test/ETH-USDT/trade") as rig:
+@BOTH
+async def test_what_comes_twice_is_dropped_and_counted_and_gaps_are_told_in_place(kind: type[RuledFeed]) -> None:
+    async with running(kind, "test/BTC-USDT/trade", "test/ETH-USDT/trade") as rig:
         client = await rig.accept()
         client.say(trade(1), trade(2), trade(2), trade(1), trade(5), trade(9, "ETH-USDT"), trade(6))
         await rig.until(lambda: len(rig.sink.of(Trade)) == 5)
@@ -247,8 +249,9 @@ async def test_what_comes_twice_is_dropped_and_counted_and_gaps_are_told_in_plac
         assert (rig.account.duplicates, rig.account.gaps) == (2, 1)
 
 
-async def test_where_numbers_only_grow_what_is_left_out_is_no_gap() -> None:
-    async with running(RuledFeed, "test/BTC-USDT/quote") as rig:
+@BOTH
+async def test_where_numbers_only_grow_what_is_left_out_is_no_gap(kind: type[RuledFeed]) -> None:
+    async with running(kind, "test/BTC-USDT/quote") as rig:
         client = await rig.accept()
         client.say(quote(1), quote(7), quote(7), quote(5), quote(8))
         await rig.until(lambda: len(rig.sink.of(Quote)) == 3)
@@ -274,8 +277,9 @@ async def test_numbers_of_each_kind_have_a_rule_of_their_own() -> None:
         assert [(gap.kind, gap.expected, gap.found) for gap in rig.sink.of(Gap)] == [("quote", 51, 52), ("trade", 3, 4)]
 
 
-async def test_crossed_quotes_are_counted_and_an_empty_side_is_not_crossed() -> None:
-    async with running(RuledFeed, "test/BTC-USDT/quote") as rig:
+@BOTH
+async def test_crossed_quotes_are_counted_and_an_empty_side_is_not_crossed(kind: type[RuledFeed]) -> None:
+    async with running(kind, "test/BTC-USDT/quote") as rig:
         client = await rig.accept()
         client.say(quote(1, bid=101, ask=100), quote(2, bid=100, ask=0), quote(3))
         await rig.until(lambda: len(rig.sink.of(Quote)) == 3)
@@ -285,8 +289,9 @@ async def test_crossed_quotes_are_counted_and_an_empty_side_is_not_crossed() -> 
 # --- batches and accounts ------------------------------------------------------------------------------------------
 
 
-async def test_what_one_read_brings_is_one_batch_but_for_the_marks_in_it() -> None:
-    async with running(RuledFeed, "test/BTC-USDT/trade") as rig:
+@BOTH
+async def test_what_one_read_brings_is_one_batch_but_for_the_marks_in_it(kind: type[RuledFeed]) -> None:
+    async with running(kind, "test/BTC-USDT/trade") as rig:
         client = await rig.accept()
         client.say(*map(trade, range(1, 11)))
         await rig.until(lambda: len(rig.sink.of(Trade)) == 10)
@@ -297,6 +302,42 @@ async def test_what_one_read_brings_is_one_batch_but_for_the_marks_in_it() -> No
         assert rig.account.kinds == {"trade": 12, "Gap": 1, "FeedStatus": 1}
         assert rig.account.messages == 12
         assert rig.account.events == 12
+
+
+async def test_a_read_that_is_understood_at_once_is_told_and_counted_as_its_messages_would_be() -> None:
+    async with running(ReadingFeed) as rig:
+        client = await rig.accept()
+        client.say(trade(1), quote(1), trade(2), ACK, trade(3, "ETH-USDT"))
+        await rig.until_told(4, Trade, Quote)
+        assert rig.feed.at_once == 1
+        assert [event.sequence for event in rig.sink.of(Trade, Quote)] == [1, 1, 2, 3]
+        assert rig.account.kinds == {"trade": 3, "quote": 1, "FeedStatus": 1}
+        assert (rig.account.messages, rig.account.decoded) == (5, client.sent)
+
+
+async def test_a_read_with_a_bad_message_in_it_is_decoded_one_by_one() -> None:
+    async with running(ReadingFeed) as rig:
+        client = await rig.accept()
+        client.say(trade(1), b"bad", trade(2))
+        await rig.until_told(2, Trade)
+        assert rig.feed.at_once == 0
+        assert rig.account.errors == {"BadMessage": 1}
+        assert (rig.account.messages, rig.account.skipped) == (2, len(b"bad\n"))
+
+
+async def test_a_class_that_overrides_decode_alone_is_asked_for_each_message() -> None:
+    class Later(ReadingFeed):
+        def decode(self, frame: memoryview | bytes, received_ns: int) -> Any:
+            self.hand.asked += 1
+            return super().decode(frame, received_ns)
+
+    async with running(Later) as rig:
+        client = await rig.accept()
+        asked = rig.hand.asked
+        client.say(trade(1), trade(2))
+        await rig.until_told(2, Trade)
+        assert rig.hand.asked - asked == 2
+        assert rig.feed.at_once == 0
 
 
 async def test_bars_pass_through() -> None:

@@ -1,7 +1,7 @@
 """Exact conversion between what people write and integers of increments."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import pytest
@@ -40,6 +40,19 @@ def test_a_price_that_went_through_a_float_is_still_on_increment(count: int) -> 
 @pytest.mark.parametrize("value", ["0.01", Decimal("0.01"), 0.01, "1e-2"])
 def test_a_size_may_be_written_in_any_way(value: Any) -> None:
     assert BTC.size_increments(value) == 100
+
+
+def test_a_price_that_was_counted_before_is_counted_by_its_own_type_and_definition() -> None:
+    fine = Instrument("BTC-USDT", 1, Decimal("0.001"), Decimal("0.0001"))
+    for _ in range(2):
+        assert (BTC.price_increments(1.0), fine.price_increments(1.0), BTC.price_increments("1.0")) == (100, 1_000, 100)
+        assert (BTC.size_increments("1.0"), BTC.size_increments(1.0)) == (10_000, 10_000)
+        with pytest.raises(BadNumber):
+            BTC.price_increments(True)
+        with pytest.raises(OffIncrement):
+            BTC.price_increments(1.001)
+        with pytest.raises(BadNumber):
+            BTC.price_increments(cast(Any, [1.0]))
 
 
 def test_off_increment_is_refused_with_the_nearest_valid_ones() -> None:

@@ -9,7 +9,20 @@ from hypothesis import example, given, strategies as st
 
 from ticktree.market import TICK, BadTick, BookUpdate, Data, Side, TickFlag, TickKind, Ticks, ticks
 from ticktree.market.instruments import MOST_IDS
-from ticktree.market.ticks import RECORD, VECTOR_ROWS, IdTable, check, copied, encode, encoded, last_rows, places
+from ticktree.market.ticks import (
+    RECORD,
+    VECTOR_ROWS,
+    IdTable,
+    all_are,
+    check,
+    copied,
+    encode,
+    encoded,
+    heads,
+    kinds_of,
+    last_rows,
+    places,
+)
 
 from .samples import IDS, data_events, quote, quotes, trade, trades, update
 
@@ -76,9 +89,24 @@ def test_what_the_record_cannot_say_is_left_behind() -> None:
 def test_the_last_row_of_each_stream_is_found(events: list[Data], times: int) -> None:
     rows = encoded(events * times)
     last = {(row[0], row[1]): row for row in rows.tolist()}
-    found = last_rows(rows, places(rows), IDS.end)
+    found = last_rows(rows, places(heads(rows)), IDS.end)
     assert {(row[0], row[1]): row for row in found} == last
     assert len(found) == len(last)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 255)), max_size=50), st.booleans())
+def test_heads_tell_ids_and_kinds_as_the_rows_do(heads_made: list[tuple[int, int]], apart: bool) -> None:
+    rows = rows_of(b"".join(record(instrument=id, kind=kind, flags=0xFF) for id, kind in heads_made))
+    rows = rows[::2] if apart else rows
+    assert kinds_of(heads(rows)) == rows["kind"].tobytes()
+    assert places(heads(rows)).tolist() == [4 * row[0] + row[1] for row in rows.tolist()]
+
+
+def test_whether_all_are_of_one_kind() -> None:
+    assert all_are(b"\2\2\2", 2)
+    assert not all_are(b"\2\2\2", 1)
+    assert not all_are(b"\2\2\1", 2)
+    assert all_are(b"", 1)
 
 
 # --- check ---------------------------------------------------------------------------------------------------------
@@ -166,8 +194,9 @@ def test_ids_are_translated(table: dict[int, int], data: st.DataObject) -> None:
         ids.define(theirs, ours)
     found = data.draw(st.lists(st.sampled_from(sorted(table)), max_size=50))
     rows = with_ids(*found)
-    ids.translate(rows, "sim")
+    ids.translate(rows, told := heads(rows), "sim")
     assert rows["instrument"].tolist() == [table[theirs] for theirs in found]
+    assert told.tolist() == heads(rows).tolist()
     assert ids.identical == all(theirs == ours for theirs, ours in table.items())
 
 
@@ -176,7 +205,7 @@ def test_identical_ids_need_no_writing() -> None:
     ids.define(3, 3)
     rows = with_ids(3, 3)
     rows.setflags(write=False)
-    ids.translate(rows, "sim")
+    ids.translate(rows, heads(rows), "sim")
     assert ids.identical
 
 
@@ -187,7 +216,7 @@ def test_an_id_that_was_never_defined_is_refused_by_row(stranger: int) -> None:
     ids.define(5, 5)
     rows = with_ids(3, 5, stranger, 3)
     with pytest.raises(BadTick, match=f"instrument {stranger} was never defined") as raised:
-        ids.translate(rows, "sim")
+        ids.translate(rows, heads(rows), "sim")
     assert raised.value.row == 2
     assert rows["instrument"].tolist() == [3, 5, stranger, 3]
 
@@ -197,12 +226,12 @@ def test_an_id_may_be_defined_anew() -> None:
     ids.define(1, 7)
     ids.define(1, 9)
     rows = with_ids(1)
-    ids.translate(rows, "sim")
+    ids.translate(rows, heads(rows), "sim")
     assert rows["instrument"].tolist() == [9]
 
 
 def test_nothing_is_translated_to_nothing() -> None:
-    IdTable().translate(with_ids(), "sim")
+    IdTable().translate(with_ids(), heads(with_ids()), "sim")
 
 
 @pytest.mark.parametrize("id", [-1, MOST_IDS])

@@ -194,8 +194,8 @@ MUTANTS = (
         "what is unknown does not count as open",
         "8",
         "routing/records.py",
-        "        if self.state.terminal:\n            return missing if missing > 0 else 0\n",
-        "        if self.state.terminal or self.state is OrderState.UNKNOWN:\n"
+        "        if self.state in TERMINAL:\n            return missing if missing > 0 else 0\n",
+        "        if self.state in TERMINAL or self.state is OrderState.UNKNOWN:\n"
         "            return missing if missing > 0 else 0\n",
     ),
     Mutant(
@@ -254,22 +254,22 @@ MUTANTS = (
         "a late fill is not flagged",
         "11",
         "routing/ledger.py",
-        "late = record is None or record.order.answered",
-        "late = record is None",
+        "late = fact.report, record is None or record.order.answered",
+        "late = fact.report, record is None",
     ),
     Mutant(
         "an order closes at its answer",
         "11",
         "routing/records.py",
-        "        return all(record.accounted for record in self.legs.values())\n",
-        "        return self.answered or all(record.accounted for record in self.legs.values())\n",
+        "        return self.ended and self.accounted\n",
+        "        return self.ended and (self.answered or self.accounted)\n",
     ),
     Mutant(
         "what is unknown is not told",
         "11",
         "routing/records.py",
-        "        return sum(record.open_increments for record in self.legs_for(Purpose.WORK))",
-        "        return sum(0 * record.open_increments for record in self.legs_for(Purpose.WORK))",
+        "                out += record.open_increments\n        return out\n",
+        "                out += 0 * record.open_increments\n        return out\n",
         (PROOF, "tests/routing/test_records.py"),
     ),
     Mutant(

@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import pytest
 
 from ticktree.market import Side
 from ticktree.routing.errors import BadPolicy, Refusal, Refused, UnknownVenue
 from ticktree.routing.legs import LegRequest
 from ticktree.routing.orders import Execution, Order, OrderState, Purpose, TimeInForce
-from ticktree.routing.policies import Legs, Part, Timeout
+from ticktree.routing.policies import Legs, Part, Policy, Timeout
 
 from .policies.model import MS, NOT_READY, Model, Works, an_order, scripted
 
@@ -222,6 +223,40 @@ async def test_a_policy_that_returns_early_ends_when_all_is_accounted_for(model:
     model.end(model.legs[1])
     final = await model.final()
     assert (final.filled_increments, final.reason) == (4, "that was all")
+
+
+@attrs.frozen
+class Sends:
+    """Has nothing more to do once it has sent."""
+
+    venues = ("a",)
+
+    def execute(self, order: Order, legs: Legs) -> None:
+        legs.send("a", 4)
+        legs.send("a", 6)
+
+
+@pytest.mark.parametrize("policy", [Sends(), Timeout(Sends(), 0.5)])
+@scripted
+async def test_a_policy_that_has_nothing_more_to_do_needs_no_task_of_its_own(model: Model, policy: Policy) -> None:
+    tasks = len(asyncio.all_tasks())
+    model.start(policy)
+    await model.rest()
+    assert len(asyncio.all_tasks()) - tasks == (policy != Sends())  # the one around it waits
+    model.fill(model.legs[0])
+    model.end(model.legs[1], counted=2)
+    await model.rest(1)
+    assert not model.scope.done.done()
+    model.fill(model.legs[1], 2)
+    assert (await model.final()).filled_increments == 6
+
+
+@scripted
+async def test_a_policy_whose_legs_are_over_when_it_has_sent_ends_behind_the_news_of_them(model: Model) -> None:
+    model.on_send["a"] = model.end
+    model.start(Sends())
+    assert not model.scope.done.done()
+    assert (await model.final()).state == OrderState.CANCELED
 
 
 @scripted
@@ -472,10 +507,10 @@ async def test_a_nested_fault_at_once_ends_the_policy_around_it(model: Model) ->
 
 @scripted
 async def test_a_stop_ends_all_tasks_and_says_nothing(model: Model) -> None:
-    model.start(Timeout(Timeout("a", 0.2), 0.3))
+    model.start(Timeout(Timeout(Timeout("a", 0.2), 0.2), 0.3))
     await model.rest(0.1)
     tasks = model.scope.stop()
-    assert len(tasks) == 2
+    assert len(tasks) == 2  # the innermost has sent, and needs none
     await asyncio.wait(tasks)
     assert all(task.cancelled() for task in tasks)
     model.fill(model.legs[0])

@@ -66,7 +66,8 @@ class Desk:
 
     def check(self, side: Side, quantity: Number, limit: Number | None = 100, **more: Any) -> Refusal | None:
         """What the gate says of such an order."""
-        return self.gate.check_order(self.order(side, quantity, limit, **more))
+        order = self.order(side, quantity, limit, **more)
+        return self.gate.check_order(order, self.quotes.get(order.instrument.name))
 
     def check_leg(
         self,
@@ -712,7 +713,7 @@ class Walk:
         reducing = [other for other in own if other.order.reduce_only and other.order.side is side]
         room = self.held_by[strategy] * (1 if side is SELL else -1) - sum(other.worst(side) for other in reducing)
         passes = self.worst(side) + quantity + overfill <= MOST and (not reduce_only or quantity + overfill <= room)
-        assert (self.desk.gate.check_order(order) is None) is passes
+        assert (self.desk.gate.check_order(order, None) is None) is passes
         if passes:
             self.desk.ledger.instruments["BTC-USDT"] = BTC
             self.desk.ledger.take(order, "r", "p")

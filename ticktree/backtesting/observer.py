@@ -76,7 +76,7 @@ class Observer:
     _next_ns: int = 0
     _over: bool = False
     _facts: int = -1  # how many there were when was looked at what is held
-    _last_held: "tuple[_Held, ...]" = ()
+    _last_held: "_Holdings | None" = None
 
     def watch(self, assembly: Assembly) -> None:
         """Look at this one."""
@@ -151,23 +151,19 @@ class Observer:
             prices[name] = None if quote is None else (quote.bid, quote.ask)
             if quote is not None:
                 middles[name] = quote.mid
-        held, money = self._held(), dict[tuple[str, str], Money]()
-        for one in held:
-            _add(money, (one.strategy, one.currency), (one.realised, one.unrealised(middles), 0.0))
-            for currency, fee in one.fees.items():
-                _add(money, (one.strategy, currency), (0.0, 0.0, fee))
-        positions = {(one.strategy, one.instrument): one.quantity for one in held}
-        self.samples.append(Sample(self.clock.now_ns(), prices, positions, money))
+        held = self._held()
+        self.samples.append(Sample(self.clock.now_ns(), prices, held.positions, held.money(middles)))
 
-    def _held(self) -> "tuple[_Held, ...]":
+    def _held(self) -> "_Holdings":
         """What is held; worked out anew only when there is a fact more."""
-        office = self.watched.office
-        if self._facts != office.blotter.journal.records:
+        office, held = self.watched.office, self._last_held
+        if held is None or self._facts != office.blotter.journal.records:
             self._facts = office.blotter.journal.records
             instruments = office.ledger.instruments
             holdings = office.ledger.snapshot(lambda _: None).holdings
-            self._last_held = tuple(_Held.of(one, float(instruments[one.instrument].multiplier)) for one in holdings)
-        return self._last_held
+            parts = tuple(_Held.of(one, float(instruments[one.instrument].multiplier)) for one in holdings)
+            held = self._last_held = _Holdings.of(parts)
+        return held
 
 
 @attrs.frozen
@@ -195,10 +191,37 @@ class _Held:
 
     def unrealised(self, middles: Mapping[str, float]) -> float | None:
         """At these prices; None without one."""
-        if not self.quantity:
-            return 0.0
         middle = middles.get(self.instrument)
         return None if middle is None else self.per_price * (middle - self.average_price)
+
+
+@attrs.frozen
+class _Holdings:
+    """All positions, from one fact about orders to the next. `still`: their money without what prices change."""
+
+    positions: dict[tuple[str, str], float]
+    still: dict[tuple[str, str], Money]
+    moving: tuple[_Held, ...]  # those that are not flat
+
+    @classmethod
+    def of(cls, parts: tuple[_Held, ...]) -> "_Holdings":
+        """Those, as they are now."""
+        still: dict[tuple[str, str], Money] = {}
+        for one in parts:
+            _add(still, (one.strategy, one.currency), (one.realised, 0.0, 0.0))
+            for currency, fee in one.fees.items():
+                _add(still, (one.strategy, currency), (0.0, 0.0, fee))
+        positions = {(one.strategy, one.instrument): one.quantity for one in parts}
+        return cls(positions, still, tuple(one for one in parts if one.quantity))
+
+    def money(self, middles: Mapping[str, float]) -> dict[tuple[str, str], Money]:
+        """At these prices. Of two thousand samples most come with no new fact: only what moves is added up for each."""
+        if not self.moving:
+            return self.still
+        money = self.still.copy()
+        for one in self.moving:
+            _add(money, (one.strategy, one.currency), (0.0, one.unrealised(middles), 0.0))
+        return money
 
 
 def _add(money: dict[tuple[str, str], Money], key: tuple[str, str], more: Money) -> None:

@@ -153,7 +153,7 @@ class Engine:
         self._advance(now_ns)
         self._voice.speak()
         name = instrument if isinstance(instrument, str) else instrument.name
-        listing = self._floor.listings.get(name)
+        listing = self._floor.known(name)
         if listing is None or not self.rules.quotes:
             return None
         bids, asks = listing.depth(Side.BUY, levels), listing.depth(Side.SELL, levels)
@@ -164,6 +164,13 @@ class Engine:
         self._voice.in_turn(do)
 
     # --- what the market says --------------------------------------------------------------------------------------
+
+    def look_up(self, last: Callable[[str], Quote | None]) -> Callable[[], bool]:
+        """Look the last quote of an instrument up there when it is asked for. What is answered says at any time whether
+        the market must be told: while an order rests, or what was taken is to be displayed anew."""
+        if self._takes_rows:
+            self._floor.last = last
+        return self._floor.listens
 
     def on_quote(self, quote: Quote) -> None:
         """The best prices of one instrument: both sides are displayed anew. Of no effect where a book is told."""
@@ -298,7 +305,7 @@ class Engine:
 
     def _listed(self, instrument: Instrument) -> Listing:
         """Where an order of `instrument` goes. As long as the market said nothing, a ticket's word is taken for it."""
-        listing = self._floor.listings.get(instrument.name)
+        listing = self._floor.known(instrument.name)
         if listing is None or (not listing.market.known and listing.instrument == instrument):
             return self._floor.defined(instrument)
         return listing

@@ -2,6 +2,8 @@
 
 No object is made of a row. Of rows that no resting order can meet only the last quote of each instrument counts, so
 that a batch is walked from one row that may meet an order to the next. What comes of it is what comes of its events.
+While nothing rests, and nothing was taken of what is displayed, no row counts: what the market said last can then be
+looked up when somebody asks.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,15 +35,20 @@ _NARROW = 256  # rows that are looked over at once after an order was met, for t
 
 
 class Floor:
-    """`outdated` cancels the orders of a listing, `at` is told what time it is, `speak` lets reports out."""
+    """`outdated` cancels the orders of a listing, `at` is told what time it is, `speak` lets reports out.
 
-    __slots__ = ("_at", "_filled", "_outdated", "_reaches", "_speak", "listings")
+    `last`: where the market's last quote of an instrument can be looked up, so that it need be told only while
+    `listens()`; None: all is told.
+    """
+
+    __slots__ = ("_at", "_filled", "_outdated", "_reaches", "_speak", "last", "listings")
 
     def __init__(
         self, filled: Filled, outdated: Callable[[Listing], None], at: Callable[[int], None], speak: Callable[[], None]
     ) -> None:
         self.listings: dict[str, Listing] = {}
-        self._reaches: dict[str, Reach] = {}  # of the listings by name where anything rests
+        self._reaches: dict[str, Reach] = {}  # of the listings by name that must hear of the market
+        self.last: Callable[[str], Quote | None] | None = None
         self._filled, self._outdated, self._at, self._speak = filled, outdated, at, speak
 
     def defined(self, instrument: Instrument) -> Listing:
@@ -61,6 +68,17 @@ class Floor:
     def _listing(self, instrument: Instrument) -> Listing:
         listing = self.listings.get(instrument.name)
         return listing if listing is not None and listing.instrument is instrument else self.defined(instrument)
+
+    def listens(self) -> bool:
+        """Whether the market must be told."""
+        return self.last is None or bool(self._reaches)
+
+    def known(self, name: str) -> Listing | None:
+        """The listing of that name, as the market stands; None where nothing was ever said of it."""
+        # One that hears of the market knows its last word; and were it told twice, what was taken would be there again.
+        if self.last is not None and name not in self._reaches and (quote := self.last(name)) is not None:
+            self.on_quote(quote)
+        return self.listings.get(name)
 
     # --- events ----------------------------------------------------------------------------------------------------
 

@@ -31,11 +31,18 @@ class Market:
 
     # --- what the market says --------------------------------------------------------------------------------------
 
-    def on_top(self, top: Top) -> None:
-        """Its word about both best prices; not listened to where there is a book."""
+    @property
+    def taken(self) -> bool:
+        """Whether anything is gone until its next word."""
+        return bool(self._taken)
+
+    def on_top(self, top: Top) -> bool:
+        """Its word about both best prices; not listened to where there is a book. Whether what was taken is back."""
         self._top = top
-        if self._taken and self._book is None:
-            self._taken = {}
+        if not self._taken or self._book is not None:
+            return False
+        self._taken = {}
+        return True
 
     def on_book(self, update: BookUpdate) -> None:
         """Its word about some levels, or with a snapshot about all."""

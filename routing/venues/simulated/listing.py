@@ -98,7 +98,8 @@ class Shelf:
 class Listing:
     """One instrument: its market, its shelves, and the matching. It books nothing itself: `filled` does.
 
-    `reaches`, which all listings of a venue share, is told the reach of those by name where anything rests.
+    `reaches`, which all listings of a venue share, is told the reach of those by name that must hear of the market:
+    where anything rests, or was taken of what the market displays.
     """
 
     __slots__ = ("_filled", "_highest_ask", "_lowest_bid", "_reaches", "instrument", "market", "shelves")
@@ -114,12 +115,16 @@ class Listing:
 
     def on_top(self, top: Top) -> bool:
         """Its best prices."""
-        self.market.on_top(top)
+        if self.market.on_top(top):
+            self._tell_reach()
         return 0.0 < top[2] < self._highest_ask or top[0] > self._lowest_bid
 
     def on_book(self, update: BookUpdate) -> bool:
         """Its levels."""
+        taken = self.market.taken
         self.market.on_book(update)
+        if taken:
+            self._tell_reach()
         if (self._highest_ask, self._lowest_bid) == NOTHING:
             return False
         bid, ask = self.market.book_best
@@ -144,6 +149,7 @@ class Listing:
                 price, left = level
                 quantity = min(left, order.remaining_increments)
                 self.market.take(other, price, quantity)
+                self._tell_reach()
                 self._filled(order, quantity, price, False)
                 level = next(levels, None) if order.remaining_increments else None
             elif resting is not None:
@@ -214,8 +220,11 @@ class Listing:
             self._highest_ask = NOTHING[0] if best is None else (best + 0.5) * increment
         else:
             self._lowest_bid = NOTHING[1] if best is None else (best - 0.5) * increment
+        self._tell_reach()
+
+    def _tell_reach(self) -> None:
         reach = self._highest_ask, self._lowest_bid
-        if reach == NOTHING:
+        if reach == NOTHING and not self.market.taken:
             self._reaches.pop(self.instrument.name, None)
         else:
             self._reaches[self.instrument.name] = reach

@@ -105,6 +105,40 @@ def test_each_kind_of_message_is_one_event(kind: str) -> None:
     assert events(memoryview(frame)) == [TOLD[kind]]
 
 
+def test_a_read_of_all_kinds_is_their_events_in_order() -> None:
+    kinds = [*DATA, *reversed(DATA)]
+    assert FEED.decode_read([wrapped(kind, DATA[kind]) for kind in kinds], NOW) == [TOLD[kind] for kind in kinds]
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize(
+    "unusual",
+    [
+        wrapped("bookTicker", {**QUOTE, "new": 1}),
+        wrapped("bookTicker", QUOTE, "ethusdt"),
+        wrapped("bookTicker", {**QUOTE, "s": "ETHUSDT"}),
+        wrapped("aggTrade", QUOTE),
+        b'{"result":null,"id":1}',
+        wrapped("bookTicker", QUOTE).replace(b'"A"', b'"a"'),
+        b"{}",
+        b"",
+    ],
+)
+def test_a_read_with_one_unusual_message_is_left_to_be_decoded_one_by_one(unusual: bytes, place: int) -> None:
+    frames = [wrapped("bookTicker", QUOTE)] * 2
+    assert FEED.decode_read(frames, NOW) is not None
+    frames.insert(place, unusual)
+    assert FEED.decode_read(frames, NOW) is None
+
+
+def test_a_key_that_comes_twice_is_found_in_a_read_whatever_is_missing_elsewhere() -> None:
+    whole = wrapped("aggTrade", DATA["aggTrade"])
+    twice, less = whole.replace(b'"data":{', b'"data":{"m":true,'), whole.replace(b',"M":true', b"")
+    assert whole.count(b":") * 2 == (twice + less).count(b":")
+    assert FEED.decode_read([twice, less], NOW) is None
+    assert FEED.decode_read([twice, whole], NOW) is None
+
+
 @pytest.mark.parametrize("kind", DATA)
 def test_keys_that_are_new_to_us_change_nothing(kind: str) -> None:
     assert events(wrapped(kind, DATA[kind] | {"new": {"x": [1, "a:b"]}})) == [TOLD[kind]]

@@ -124,6 +124,16 @@ def test_each_kind_of_message_is_one_event(kind: str) -> None:
     assert events(memoryview(frame)) == [TOLD[kind]]
 
 
+def test_a_read_of_all_kinds_is_their_events_in_order() -> None:
+    kinds = [*DATA, *reversed(DATA)]
+    assert FEED.decode_read([message(DATA[kind]) for kind in kinds], NOW) == [TOLD[kind] for kind in kinds]
+
+
+@pytest.mark.parametrize("unusual", [MATCH | {"new": 1}, MATCH | {"product_id": "ETH-USD"}, {"type": "error"}, []])
+def test_a_read_with_one_unusual_message_is_left_to_be_decoded_one_by_one(unusual: Any) -> None:
+    assert FEED.decode_read([message(MATCH), message(unusual), message(MATCH)], NOW) is None
+
+
 @pytest.mark.parametrize("kind", DATA)
 def test_the_usual_messages_need_no_closer_look(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(CoinbaseFeed, "_look_closer")

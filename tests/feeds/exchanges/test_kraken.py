@@ -123,6 +123,17 @@ TOLD: dict[str, Any] = {
 # --- what is understood --------------------------------------------------------------------------------------------
 
 
+def test_a_read_of_all_kinds_is_their_events_in_order() -> None:
+    assert FEED.decode_read([*MESSAGES.values()] * 2, NOW) == [*TOLD.values()] * 2
+
+
+@pytest.mark.parametrize(
+    "unusual", [b'{"event":"heartbeat"}', frame(TICKER, channel="ticker", pair="LTC/USD"), changes(b=[ROW], x=1), b""]
+)
+def test_a_read_with_one_unusual_message_is_left_to_be_decoded_one_by_one(unusual: bytes) -> None:
+    assert FEED.decode_read([MESSAGES["bid"], unusual, MESSAGES["ask"]], NOW) is None
+
+
 @pytest.mark.parametrize("name", MESSAGES)
 def test_each_kind_of_message_is_one_event(name: str) -> None:
     assert events(MESSAGES[name]) == [TOLD[name]]

@@ -101,7 +101,7 @@ class Model:
             (Purpose.WORK, order.quantity_increments + order.max_overfill_increments),
             (Purpose.HEDGE, order.quantity_increments),
         ):
-            legs = self.record.legs_for(purpose)
+            legs = [leg for leg in self.record.legs.values() if leg.leg.purpose is purpose]
             assert sum(leg.booked_increments + leg.open_increments for leg in legs) <= allowed, "over-fill"
 
     def cancel(self, leg: LegRecord) -> None:

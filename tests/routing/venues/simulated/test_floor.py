@@ -145,6 +145,68 @@ def test_rows_and_events_have_the_same_consequences(seed: int, sizes: list[int],
         assert by_rows.stands() == by_events.stands()
 
 
+class Steady(Street):
+    """One whose instruments stay what they are."""
+
+    def _redefine(self) -> None:
+        pass
+
+
+class Quiet(Venue):
+    """Nobody answers within a report: what is asked within a batch is answered as at its end."""
+
+    def _hear(self, account: str, report: Report) -> None:
+        Bench._hear(self, account, report)
+
+
+@given(st.integers(0, 1 << 32), st.lists(st.sampled_from(SIZES), min_size=1, max_size=12), st.integers(0, 3))
+@settings(max_examples=150, deadline=None)
+def test_who_is_told_only_while_it_listens_does_what_it_does_when_it_is_told_all(
+    seed: int, sizes: list[int], asks: int
+) -> None:
+    street = Steady(seed, sizes)
+    street.books = False
+    told_all, lazy, last, passed = Quiet(street), Quiet(street), dict[str, Quote](), 0
+    listens = lazy.engine.look_up(last.get)
+    for number, batch in enumerate(street.batches()):
+        last.update((event.instrument.name, event) for event in batch.events if isinstance(event, Quote))
+        columns = Batch(batch.feed, batch.instruments, ticks=batch.ticks)
+        told_all.engine.on_market(columns)
+        if listens():
+            lazy.engine.on_market(columns)
+        else:
+            passed += 1
+        assert lazy.heard == told_all.heard
+        for ask in range(asks):
+            turn = street.random.random()
+            for venue in (told_all, lazy):
+                venue.act(Random(turn), number * 4 + ask)
+        assert lazy.heard == told_all.heard
+        if street.random.random() < 0.5:
+            assert lazy.stands() == told_all.stands()
+    assert lazy.stands() == told_all.stands()
+    assert passed or asks
+
+
+def test_it_listens_while_an_order_rests_or_what_was_taken_is_not_yet_shown_anew() -> None:
+    bench, last = Bench(), {"ONE-USD": quote((98, 5), (102, 5))}
+    listens = bench.engine.look_up(last.get)
+    assert not listens()
+    bench.rest("a", "1", BUY, 5, 100)
+    assert listens()
+    bench.engine.cancel("a", "1", 0)
+    assert not listens()
+    bench.submit("a", ticket("2", BUY, 3, 102))
+    assert listens()
+    shown = bench.engine.quote(ONE, 0)
+    assert shown is not None
+    assert shown.asks == ((102, 2),)  # though the same quote could be looked up again
+    bench.engine.on_market(quote((98, 5), (102, 5)))
+    assert not listens()
+    bench.submit("a", ticket("3", BUY, 9, None))
+    assert bench.said()[-2:] == ["a 3 5@102", "a 3 canceled"]
+
+
 class Silent(Batch):
     """Columns that nobody may make events of."""
 
@@ -178,6 +240,7 @@ def test_an_engine_that_looks_at_quotes_itself_is_told_each() -> None:
             super().on_quote(replace(quote, ask_size=1.0))
 
     thin = Thin("thin", VenueRules(), Random(1))
+    assert thin.look_up(lambda _: quote(ask=(90, 9)))()  # at any time
     thin.on_market(Batch("sim", told().instruments, ticks=encoded([quote(ask=(100, 9))] * VECTOR_ROWS)))
     shown = thin.quote(ONE, 0)
     assert shown is not None

@@ -1,20 +1,12 @@
-"""The crossing of averages of benchmarks/backtest.py in NautilusTrader's BacktestEngine, as its documentation has it.
-
-`python nautilus.py SPEC` with the Python that has `nautilus_trader`. SPEC is JSON, and tells a file of 64-byte records
-and where they begin in it; printed are a line of JSON: seconds that making objects of the records took, seconds that
-`BacktestEngine.run()` took, and what came of it.
-"""
+"""The crossing of averages of backtest.py in NautilusTrader's BacktestEngine, as its documentation has it."""
 
 # It is run by another Python, of whose packages ours has no types.
 # mypy: ignore-errors
 # pyright: basic, reportMissingImports=false, reportGeneralTypeIssues=false, reportCallIssue=false
 
-import json
-import sys
 import time
 from decimal import Decimal
 
-import nautilus_trader
 import numpy as np
 from nautilus_trader.backtest.config import BacktestEngineConfig
 from nautilus_trader.backtest.engine import BacktestEngine
@@ -29,6 +21,7 @@ from nautilus_trader.model.instruments import CurrencyPair
 from nautilus_trader.model.objects import Money, Price, Quantity
 from nautilus_trader.trading.strategy import Strategy
 
+PEER = "nautilus_trader"
 RECORD = np.dtype(
     [
         ("instrument", "<u4"), ("kind", "u1"), ("flags", "u1"), ("source", "<u2"), ("sequence", "<u8"),
@@ -99,7 +92,13 @@ def instrument_of(name, taker):
     )  # fmt: skip
 
 
-def engine_of(spec, instruments):
+def strategy_of(question, instruments):
+    """As ours is."""
+    ids = tuple(instrument.id for instrument in instruments)
+    return Crossing(CrossingConfig(ids, Decimal(question["size"]), question["fast"], question["slow"]))
+
+
+def engine_of(question, instruments, strategy):
     """An engine with a venue, instruments and the strategy, and no data."""
     # Ours makes no statistics within its run, so that this one's are left out, too.
     config = BacktestEngineConfig(
@@ -109,18 +108,17 @@ def engine_of(spec, instruments):
     engine.add_venue(
         venue=VENUE, oms_type=OmsType.NETTING, account_type=AccountType.CASH, base_currency=None,
         starting_balances=[Money(10_000_000, USDT), Money(10_000, BTC), Money(10_000, ETH)],
-        fee_model=MakerTakerFeeModel(), latency_model=LatencyModel(base_latency_nanos=spec["latency_ns"]),
+        fee_model=MakerTakerFeeModel(), latency_model=LatencyModel(base_latency_nanos=question["latency_ns"]),
     )  # fmt: skip
     for instrument in instruments:
         engine.add_instrument(instrument)
-    ids = tuple(instrument.id for instrument in instruments)
-    engine.add_strategy(Crossing(CrossingConfig(ids, Decimal(spec["size"]), spec["fast"], spec["slow"])))
+    engine.add_strategy(strategy)
     return engine
 
 
-def add_data(engine, spec, instruments):
+def add_data(engine, question, instruments):
     """Quotes of the file, as objects, in the engine."""
-    records = np.memmap(spec["file"], RECORD, "r", spec["begins"])
+    records = np.memmap(question["file"], RECORD, "r", question["begins"])
     for id, instrument in enumerate(instruments):
         rows = records[records["instrument"] == id]
         columns = [np.ascontiguousarray(rows[name]) for name in "acbd"]
@@ -128,32 +126,26 @@ def add_data(engine, spec, instruments):
         ticks = QuoteTick.from_raw_arrays_to_list(instrument.id, PRICE_DIGITS, SIZE_DIGITS, *columns, *times)
         engine.add_data(ticks, sort=False)
     engine.sort_data()
-    return len(records)
 
 
-def main():
-    spec = json.loads(sys.argv[1])
-    instruments = [instrument_of(name, Decimal(spec["taker"])) for name in spec["instruments"]]
+def answer(question):
+    """A back-test of what a file has, 64 bytes a quote."""
+    instruments = [instrument_of(name, Decimal(question["taker"])) for name in question["instruments"]]
     began_s = time.perf_counter()
-    engine = engine_of(spec, instruments)
-    ticks = add_data(engine, spec, instruments)
+    strategy = strategy_of(question, instruments)
+    engine = engine_of(question, instruments, strategy)
+    add_data(engine, question, instruments)
     made_s = time.perf_counter()
     engine.run()
     ended_s = time.perf_counter()
     orders = engine.cache.orders()
-    told = {
-        "ticks": ticks,
+    answer = {
+        "handled": sum(known.slow.count for known in strategy.known.values()),
         "made_s": made_s - began_s,
         "run_s": ended_s - made_s,
         "orders": len(orders),
         "fills": sum(len(order.trade_ids) for order in orders),
-        "fees": str(sum(money.as_decimal() for order in orders for money in order.commissions())),
-        "version": nautilus_trader.__version__,
-        "python": sys.version.split()[0],
+        "total": float(sum(money.as_decimal() for order in orders for money in order.commissions())),
     }
-    print(json.dumps(told))
     engine.dispose()
-
-
-if __name__ == "__main__":
-    main()
+    return answer

@@ -82,16 +82,9 @@ def _few(plan: Plan, points: tuple[int, ...]) -> tuple[int, ...]:
 # --- over a socket -------------------------------------------------------------------------------------------------
 
 
-class Leaves(WireFeed):
-    """Reads no more once the system stops: feeds stop one after the other, in a loop that the others would fill."""
-
-    def on_drain(self) -> None:
-        self.pause(self)
-
-
 def _asks(port: int, instruments: int, frames: int = 0) -> Callable[[Source], WireFeed]:
     token = msgspec.json.encode(Asked(instruments, frames)).decode()
-    return lambda source: Leaves(source, f"tcp://127.0.0.1:{port}", token)
+    return lambda source: WireFeed(source, f"tcp://127.0.0.1:{port}", token)
 
 
 async def _streamed(plan: Plan, port: int, instruments: int, setup: rig.Setup) -> float:

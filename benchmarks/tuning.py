@@ -66,7 +66,10 @@ async def figures(plan: Plan) -> AsyncIterator[Figure]:
             yield await plan.compare(("tuning", f"rows_{rows}"), per_second("events"), cut, events)
         fast, plain = (partial(elsewhere, make, read) for make in (uvloop.new_event_loop, asyncio.new_event_loop))
         yield await plan.compare(("tuning", "uvloop"), per_second("ticks"), fast, plain)
-        apart: Callable[..., Side] = partial(partial, child, port, seconds)
+
+        def apart(**environment: str) -> Side:
+            return partial(child, port, seconds, **environment)
+
         yield await plan.compare(
             ("tuning", "io_uring"), per_second("ticks"), apart(UV_USE_IO_URING="1"), apart(UV_USE_IO_URING="0")
         )

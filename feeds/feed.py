@@ -185,6 +185,13 @@ class Feed(Particular, Outlet[Fault | Look]):
             case _:  # refs found by path take anything
                 raise UnknownMessage(self.path, message)
 
+    def on_drain(self) -> None:
+        """The system stops: read no more, all feeds at once. They stop one after the other, and what still came by the
+        others made each wait for turns of a loop that was never idle: 60 feeds took beyond the budget of 10 s."""
+        self._holders.add(self)
+        if (connection := self._connection()) is not None:
+            connection.pause_reading()
+
     async def on_stop(self, reason: Reason) -> None:
         self._ends = True
         tape, self._tape = self._tape, None  # the end of this life is no loss that a replay should tell

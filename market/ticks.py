@@ -188,6 +188,8 @@ def heads(ticks: Ticks) -> Heads:
 
 def kinds_of(heads: Heads) -> bytes:
     """The kinds, a byte a row."""
+    if len(heads) < VECTOR_ROWS:
+        return heads.tobytes()[4::8]  # 0.2 us, where a view takes 0.6
     return heads.view(_U1)[4::8].tobytes()
 
 

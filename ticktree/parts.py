@@ -252,8 +252,8 @@ class OperationsPart:
 @attrs.frozen
 class SystemPart:
     """`[system]`: of the process. `budget_s` bounds the stop; `watchdog_s` is how long the loop may be blocked before
-    that is told; `opens_within_s` how long the start waits for venues that are not ready. `preload`: libraries that must be in the
-    process; the commands begin it anew with them, `ticktree.run` only looks."""
+    that is told; `opens_within_s` how long the start waits for venues that are not ready. `preload`: libraries that
+    must be in the process; the commands begin it anew with them, `ticktree.run` only looks."""
 
     loop: Literal["uvloop", "asyncio"] = "uvloop"
     budget_s: float = 10.0

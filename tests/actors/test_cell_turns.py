@@ -86,6 +86,27 @@ async def test_a_turn_is_at_most_a_millisecond(clock: VirtualClock) -> None:
     assert order.count("a") == order.count("b") == 30
 
 
+@pytest.mark.parametrize("light", [0, 1])
+async def test_a_light_message_does_not_have_a_turn_run_on_over_heavy_ones(light: int, clock: VirtualClock) -> None:
+    order: list[str] = []
+
+    def takes_long_a_tick(actor: Actor[Any], message: int) -> None:
+        order.append("a")
+        clock.advance(0.000_1 * message or 0.000_003)
+
+    def notes(actor: Actor[Any], message: int) -> None:
+        order.append("b")
+
+    async with running(plain("a", takes_long_a_tick, WIDE), plain("b", notes, WIDE)) as system:
+        system.ref("a").tell(light, light)
+        for _ in range(20):
+            system.ref("a").tell(256, 256)
+            system.ref("b").tell(0)
+        await settle()
+    assert order[:3] in (["a", "a", "b"], ["a", "b", "b"])  # the light one, and at most one of 25 ms
+    assert order.count("a") == 21
+
+
 @pytest.mark.parametrize("lane", ["tell", "tell_control"])
 async def test_an_actor_that_floods_itself_starves_nobody(lane: str) -> None:
     steps: list[str] = []

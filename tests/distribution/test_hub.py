@@ -1,5 +1,6 @@
 """From topics to mailboxes."""
 
+from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -496,7 +497,62 @@ async def test_one_who_comes_or_goes_leaves_the_selections_of_the_others_as_they
 
 
 def routes(hub: Hub) -> list[Any]:
-    return list(vars(hub)["_feeds"]["sim"].routes.values())
+    return list(vars(hub)["_feeds"]["sim"].routes.by_topics.values())
+
+
+# --- many who want an instrument each ---------------------------------------------------------------------------------
+
+MANY = [Instrument(f"A{number}-USD", 1_000 + number, Decimal(1), Decimal(1)) for number in range(40)]
+EACH = {f"s{number}": ROOM for number in range(40)}
+
+
+@pytest.fixture
+def picks(monkeypatch: pytest.MonkeyPatch) -> list[Selection]:
+    asked, pick = list[Selection](), Selection.pick
+
+    def noted(self: Selection, given: Batch) -> Batch | None:
+        asked.append(self)
+        return pick(self, given)
+
+    monkeypatch.setattr(Selection, "pick", noted)
+    return asked
+
+
+@pytest.mark.parametrize("columns", [False, True])
+async def test_of_many_who_want_one_instrument_each_only_those_are_asked_who_get_any(
+    columns: bool, picks: list[Selection]
+) -> None:
+    ids = InstrumentIds()
+    async with stage(EACH, ids=ids) as s:
+        for number, one in enumerate(MANY):
+            s.hub.subscribe(s.ref(f"s{number}"), topics(f"sim/{one.name}/*"))
+        for one in MANY:  # later than who asks for them
+            ids.adopt(one)
+        told: list[Data] = [quote(instrument=MANY[7]), quote(instrument=MANY[3]), quote(99.0, instrument=MANY[7])]
+        s.hub.publish(batch(*told, columns=columns, ids=ids))
+        assert [picked.names for picked in picks] == [
+            frozenset({"A3-USD"}),
+            frozenset({"A7-USD"}),
+        ]  # in the order of the subscriptions
+        for number in range(40):
+            assert flat(await s.take(f"s{number}")) == [one for one in told if one.instrument is MANY[number]]
+
+
+async def test_among_many_who_asks_with_a_star_and_who_comes_later_hear_too() -> None:
+    ids = InstrumentIds()
+    for one in MANY:
+        ids.adopt(one)
+    async with stage(EACH | {"star": ROOM, "later": ROOM}, ids=ids) as s:
+        for number, one in enumerate(MANY):
+            s.hub.subscribe(s.ref(f"s{number}"), topics(f"sim/{one.name}/quote"))
+        s.hub.subscribe(s.ref("star"), topics("sim/A1*/*"))
+        told = quote(instrument=MANY[11])
+        s.hub.publish(batch(told, ids=ids))
+        s.hub.subscribe(s.ref("later"), topics("sim/A11-USD/quote", "sim/A3-USD/quote"))
+        s.hub.publish(batch(told, ids=ids))
+        s.hub.unsubscribe(s.ref("s11"))
+        s.hub.publish(batch(told, ids=ids))
+        assert [len(flat(await s.take(name))) for name in ("s11", "star", "later", "s3")] == [2, 3, 2, 0]
 
 
 # --- the freshest quote ----------------------------------------------------------------------------------------------

@@ -50,6 +50,20 @@ async def test_a_pause_holds_over_a_reconnect(scheme: Any) -> None:
         await rig.until(lambda: len(rig.sink.of(Trade)) == 2)
 
 
+@pytest.mark.parametrize("scheme", ["tcp", "ws"])
+async def test_it_reads_no_more_once_the_system_stops(scheme: Any) -> None:
+    async with running(RuledFeed, "test/BTC-USDT/trade", scheme=scheme) as rig:
+        first = await rig.accept()
+        first.say(trade(1))
+        await rig.until(lambda: len(rig.sink.of(Trade)) == 1)
+        rig.feed.on_drain()
+        first.say(trade(2))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(rig.sink.of(Trade)) == 1
+        assert rig.account.pauses == 0  # which counts full mailboxes
+
+
 async def test_it_can_be_paused_before_there_is_a_connection() -> None:
     async with running(RuledFeed, "test/BTC-USDT/trade") as rig:
         rig.feed.pause("a")

@@ -29,7 +29,7 @@ latest_quote = LatestQuote()
 
 
 def has_quotes(batch: Batch) -> bool:
-    """Whether anything of it conflates; for `Batch.made`."""
+    """Whether anything of it conflates."""
     if batch.columnar:
         return _QUOTE in batch.ticks["kind"].tobytes()
     return Quote in map(type, batch.events)

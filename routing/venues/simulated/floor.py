@@ -76,6 +76,7 @@ class Floor:
     def known(self, name: str) -> Listing | None:
         """The listing of that name, as the market stands; None where nothing was ever said of it."""
         # One that hears of the market knows its last word; and were it told twice, what was taken would be there again.
+        # Whoever asks within a batch, of one that nothing rests in, is answered as at the batch's end.
         if self.last is not None and name not in self._reaches and (quote := self.last(name)) is not None:
             self.on_quote(quote)
         return self.listings.get(name)

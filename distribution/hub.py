@@ -69,16 +69,25 @@ class _Routes:
 
     by_topics: dict[frozenset[Topic], _Route]
     ids: InstrumentIds
+    few: tuple[_Route, ...] = attrs.field(init=False)  # all, where looking through them is quicker; else none
+    takers: list[Taker] = attrs.field(init=False)  # of all, where everyone takes everything by itself
+    at_most: int = attrs.field(init=False)  # so many rows go to these whole, without a look at routes; 0: never
     _known: int = -1  # ids that are in the index
     _ordered: list[_Route] = attrs.field(init=False, factory=list[_Route])
     _wide: set[int] = attrs.field(init=False, factory=set[int])  # routes by number: a `*` stands for instruments
     _by_name: dict[str, list[int]] = attrs.field(init=False, factory=dict[str, list[int]])
     _by_id: dict[int, list[int]] = attrs.field(init=False, factory=dict[int, list[int]])
 
+    def __attrs_post_init__(self) -> None:
+        routes = tuple(self.by_topics.values())
+        self.few = routes if len(routes) < FEW_ROUTES else ()
+        alike = all(route.everything and not route.others for route in routes)
+        groups = [group for route in routes for group in route.direct] if alike else []
+        self.takers = [taker for _, takers in groups for taker in takers]
+        self.at_most = min((most_rows for most_rows, _ in groups), default=0)
+
     def reached(self, batch: Batch) -> Iterable[_Route]:
         """Those that may want some of `batch`, in order."""
-        if len(self.by_topics) < FEW_ROUTES:
-            return self.by_topics.values()
         if self._known != len(self.ids.by_id):
             self._index()
         if not self._by_name:
@@ -210,7 +219,7 @@ class Hub:
 
     def publish(self, batch: Batch) -> None:
         """Hand `batch` to everyone who asked for any of it. Never waits, never raises."""
-        rows = len(batch)
+        rows = batch.rows
         if not rows:
             return
         feed = self._feeds.get(batch.feed) or self._feed(batch.feed)
@@ -218,13 +227,21 @@ class Hub:
             feed.values.keep(batch)
         busy, self._busy = self._busy, True
         try:
-            for route in (feed.routes or self._route(feed)).reached(batch):
+            routes = feed.routes or self._route(feed)
+            if rows <= routes.at_most:  # looking at routes takes 0.15 us more, of 0.35 to a single subscriber
+                for tell, subscription in routes.takers:
+                    if tell(batch, rows) is CLOSED:
+                        subscription.refuse(rows)
+                reached: Iterable[_Route] = ()
+            else:
+                reached = routes.few or routes.reached(batch)
+            for route in reached:
                 picked, count = batch, rows
                 if not route.everything:
                     selected = route.selection.pick(batch)
                     if selected is None:
                         continue
-                    picked, count = selected, len(selected)
+                    picked, count = selected, selected.rows
                 for most_rows, takers in route.direct:  # here and not in a function: a call for each route costs 100 ns
                     if count > most_rows:
                         _hand_over_in_pieces(takers, picked, most_rows)

@@ -1,6 +1,7 @@
 """What is known last of one feed, for who comes late: values of the topics that ask for it, and standing marks."""
 
 from itertools import chain
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,7 @@ class LastValues:
         self._slots = Table(ids, np.intp, self._slot)  # slot 0 takes what is not kept
         self._streams: dict[tuple[str, str], int] = {}
         self._rows = np.zeros(1, OPAQUE)
-        self._events: dict[tuple[type, str], Quote | Trade] = {}
+        self._events: dict[tuple[type, str], Any] = {}  # quotes and trades
         self._wanted: dict[tuple[type, str], bool] = {}
 
     def _slot(self, instrument: str, kind: EventKind) -> int:
@@ -48,13 +49,13 @@ class LastValues:
             self._keep_rows(batch)
             return
         for event in batch.events:
-            if isinstance(event, Quote | Trade):
-                stream = type(event), event.instrument.name
-                wanted = self._wanted.get(stream)
-                if wanted is None:  # asked for once: matching patterns takes 3 us
-                    wanted = self._wanted[stream] = self._kept.wants(stream[1], KINDS[stream[0]])
-                if wanted:
-                    self._events[stream] = event
+            stream = type(event), event.instrument.name
+            wanted = self._wanted.get(stream)
+            if wanted is None:  # asked for once: matching patterns takes 3 us
+                kind = KINDS[stream[0]]
+                wanted = self._wanted[stream] = kind in _KEPT and self._kept.wants(stream[1], kind)
+            if wanted:
+                self._events[stream] = event
 
     def _keep_rows(self, batch: Batch) -> None:
         """2 ns a tick, and as much to find their slots: only what stays is moved, where a stream comes several times.

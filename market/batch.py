@@ -29,21 +29,24 @@ class Batch:
     feed         whose it is
     instruments  what the ids in `ticks` mean
     columnar     whether it came as ticks, so that these cost nothing
-    len(batch)   rows, which is what it weighs; a bar weighs one, though it has no row in `ticks`
+    rows         how many it stands for, which is what it weighs, and its length; a bar weighs one, though it has no
+                 row in `ticks`
+    known        its events where these are worked out already, else None: for who handles batch after batch, as
+                 asking `events` costs 60 ns more
     """
 
     __slots__ = (
         "_bookless",
         "_ends",
-        "_events",
         "_heads",
         "_made",
         "_places",
-        "_rows",
         "_ticks",
         "columnar",
         "feed",
         "instruments",
+        "known",
+        "rows",
     )
 
     def __init__(
@@ -55,39 +58,39 @@ class Batch:
         heads: Heads | None = None,
     ) -> None:
         """Of `ticks` (and their `heads`, where these are known already), or of `events`."""
-        if ticks is None and events is None:
-            raise TypeError("a batch is of ticks or of events")
         self.feed, self.instruments = feed, instruments
-        self._ticks, self._events, self._heads = ticks, events, heads
+        self._ticks, self.known, self._heads = ticks, events, heads
         self._ends: list[int] | None = None  # of each event, in rows, where some have more than one
         self._made: dict[Callable[[Batch], Any], Any] | None = None
         self._bookless: bool | None = None  # once somebody has looked
         self._places: npt.NDArray[np.intp] | None = None
-        self.columnar = ticks is not None
         if ticks is not None:
-            self._rows = len(ticks)
+            self.columnar, self.rows = True, len(ticks)
             return
-        assert events is not None
-        self._rows = len(events)
-        if BookUpdate in map(type, events):
-            self._ends = list(accumulate(map(weight, events)))
-            self._rows = self._ends[-1]
+        if events is None:
+            raise TypeError("a batch is of ticks or of events")
+        self.columnar, self.rows = False, len(events)
+        for event in events:  # `BookUpdate in map(type, events)` takes 0.15 us longer for one, and no less for many
+            if type(event) is BookUpdate:
+                self._ends = list(accumulate(map(weight, events)))
+                self.rows = self._ends[-1]
+                break
 
     @property
     def ticks(self) -> Ticks:
         """The rows: a read-only array of `TICK`, one 64-byte record each. Worked out once where they came as events."""
         if self._ticks is None:
-            assert self._events is not None
-            self._ticks = columns.encoded(self._events)
+            assert self.known is not None
+            self._ticks = columns.encoded(self.known)
         return self._ticks
 
     @property
     def events(self) -> Sequence[Data]:
         """The rows as events, a book update one event. Worked out once where they came as ticks."""
-        if self._events is None:
+        if self.known is None:
             assert self._ticks is not None
-            self._events = columns.events(self._ticks, self.instruments.by_id, self.feed)
-        return self._events
+            self.known = columns.events(self._ticks, self.instruments.by_id, self.feed)
+        return self.known
 
     @property
     def places(self) -> npt.NDArray[np.intp]:
@@ -107,7 +110,7 @@ class Batch:
         return self._made[make]  # type: ignore[no-any-return]  # what `make` of that type made
 
     def __len__(self) -> int:
-        return self._rows
+        return self.rows
 
     def pieces(self, rows: int) -> "Iterator[Batch]":
         """It, in pieces of at most so many rows; a single update that is longer stays whole."""
@@ -122,16 +125,16 @@ class Batch:
 
     def __getitem__(self, rows: slice) -> "Batch":
         """The batch of `rows`, a slice that begins and ends where updates do."""
-        start, stop, _ = rows.indices(self._rows)
+        start, stop, _ = rows.indices(self.rows)
         if self.columnar:
             assert self._ticks is not None
             cut = Batch(self.feed, self.instruments, ticks=self._ticks[start:stop])
             cut._bookless = self._bookless or None
             return cut
-        assert self._events is not None
+        assert self.known is not None
         if self._ends is not None:
             start, stop = bisect_right(self._ends, start), bisect_right(self._ends, stop)
-        return Batch(self.feed, self.instruments, events=self._events[start:stop])
+        return Batch(self.feed, self.instruments, events=self.known[start:stop])
 
     def floor(self, rows: int) -> int:
         """The last place at or before `rows` where it may be cut; 0 if none."""
@@ -140,7 +143,7 @@ class Batch:
             ends = np.flatnonzero(_ends_update(self._ticks[:rows]))
             return int(ends[-1]) + 1 if len(ends) else 0
         if self._ends is None:
-            return min(rows, self._rows)
+            return min(rows, self.rows)
         index = bisect_right(self._ends, rows)
         return self._ends[index - 1] if index else 0
 
@@ -150,15 +153,15 @@ class Batch:
         if self.columnar and not self._has_no_books():
             assert self._ticks is not None
             ends = _ends_update(self._ticks[rows - 1 :])
-            return rows + int(ends.argmax()) if ends.any() else self._rows
+            return rows + int(ends.argmax()) if ends.any() else self.rows
         if self._ends is None:
-            return min(rows, self._rows)
+            return min(rows, self.rows)
         return self._ends[min(bisect_left(self._ends, rows), len(self._ends) - 1)]
 
     def books(self) -> frozenset[tuple[str, str]]:
         """(feed, instrument) of every book that has rows in it."""
-        if self._events is not None:
-            return frozenset((self.feed, event.instrument.name) for event in self._events if type(event) is BookUpdate)
+        if self.known is not None:
+            return frozenset((self.feed, event.instrument.name) for event in self.known if type(event) is BookUpdate)
         assert self._ticks is not None
         if self._has_no_books():
             return NONE
@@ -173,7 +176,7 @@ class Batch:
         return self._bookless
 
     def __repr__(self) -> str:
-        return f"<Batch of {self.feed}: {self._rows} rows>"
+        return f"<Batch of {self.feed}: {self.rows} rows>"
 
 
 NONE: frozenset[tuple[str, str]] = frozenset()

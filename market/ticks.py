@@ -11,7 +11,10 @@ import cmath
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum, IntFlag
+from itertools import repeat
 from math import isfinite
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +73,8 @@ _TRADE, _QUOTE, _BOOK = int(TickKind.TRADE), int(TickKind.QUOTE), int(TickKind.B
 _BUY, _SELL = int(TickFlag.BUY), int(TickFlag.SELL)
 _LAST, _SNAPSHOT, _CROSSED = int(TickFlag.LAST), int(TickFlag.SNAPSHOT), int(TickFlag.CROSSED)
 _SIDES = (None, Side.BUY, Side.SELL, None)
+_SIDES_OF_FLAGS = np.array([_SIDES[flags & 3] for flags in range(256)], object)
+_NUMBERS = "sequence", "venue_time_ns", "received_time_ns"
 _PART_ROWS = 8_192  # as many are looked at one by one where one of them might be bad
 _KIND_BYTES = tuple(bytes((kind,)) for kind in range(STRIDE))
 _U1, _U4 = np.dtype("u1"), np.dtype("<u4")
@@ -129,21 +134,34 @@ def _levels(update: BookUpdate) -> list[Row]:
 
 def events(ticks: Ticks, instruments: Mapping[int, Instrument], feed: str) -> list[Data]:
     """The events that checked `ticks` of `feed` stand for; a run of book rows up to its LAST is one update."""
-    rows = _unpacked(ticks)
-    if len(ticks) < VECTOR_ROWS:
-        return _mixed(rows, instruments, feed)
-    kinds = ticks["kind"]
-    if (kinds == _TRADE).all():  # a loop for each kind alone is a quarter faster than one for all
-        return [
-            Trade(feed, instruments[id], a, b, _SIDES[flags & 3], sequence, venue_ns, received_ns)
-            for id, _, flags, _, sequence, venue_ns, received_ns, a, b, _, _ in rows
-        ]
-    if (kinds == _QUOTE).all():
-        return [
-            Quote(feed, instruments[id], a, b, c, d, sequence, venue_ns, received_ns)
-            for id, _, _, _, sequence, venue_ns, received_ns, a, b, c, d in rows
-        ]
-    return _mixed(rows, instruments, feed)
+    if len(ticks) >= VECTOR_ROWS:
+        kinds = ticks["kind"].tobytes()
+        if all_are(kinds, _TRADE):
+            return _trades(ticks, instruments, feed)
+        if all_are(kinds, _QUOTE):
+            return _quotes(ticks, instruments, feed)
+    return _mixed(_unpacked(ticks), instruments, feed)
+
+
+def _trades(ticks: Ticks, instruments: Mapping[int, Instrument], feed: str) -> list[Data]:
+    """By columns, each step one call for all rows: 0.7 of what it takes row by row."""
+    sides = _SIDES_OF_FLAGS.take(ticks["flags"]).tolist()
+    values, numbers = _columns(ticks, "a", "b"), _columns(ticks, *_NUMBERS)
+    return list(map(Trade, repeat(feed), _whose(ticks, instruments), *values, sides, *numbers))
+
+
+def _quotes(ticks: Ticks, instruments: Mapping[int, Instrument], feed: str) -> list[Data]:
+    return list(map(Quote, repeat(feed), _whose(ticks, instruments), *_columns(ticks, "a", "b", "c", "d", *_NUMBERS)))
+
+
+def _columns(ticks: Ticks, *names: str) -> list[list[Any]]:
+    return [ticks[name].tolist() for name in names]
+
+
+def _whose(ticks: Ticks, instruments: Mapping[int, Instrument]) -> tuple[Instrument, ...]:
+    """Of two rows or more: of one `itemgetter` makes no tuple. It takes 20 ns a row less than `map`."""
+    found: tuple[Instrument, ...] = itemgetter(*ticks["instrument"].tolist())(instruments)
+    return found
 
 
 def _unpacked(ticks: Ticks) -> Iterable[Row]:

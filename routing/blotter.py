@@ -75,7 +75,8 @@ class Blotter:
 
     def open(self, order: Order, router: str, policy: str, now_ns: int, quote: Quote | None = None) -> OrderRecord:
         """An order counts from here on. Raises `Refused` when it cannot be written."""
-        self._define(order.instrument, now_ns)
+        if self.ledger.instruments.get(order.instrument.name) is not order.instrument:
+            self._define(order.instrument, now_ns)
         seen = None
         if quote is not None:
             seen = quote.feed, quote.sequence, quote.bid, quote.ask, quote.received_time_ns
@@ -90,7 +91,7 @@ class Blotter:
     def send(self, leg: Leg, account: str, now_ns: int) -> LegRecord:
         """A leg may leave after this. Raises `Refused` when it cannot be written."""
         ticket, order = leg.ticket, self.ledger.orders[leg.order.id]
-        worst = order.filled_increments + order.open_increments
+        worst = order.filled_increments + order.open_increments if order.legs else order.granted_increments
         fact = Sent(
             now_ns, leg.id, leg.order.id, leg.number, leg.attempt, leg.venue, account, leg.purpose, ticket.side,
             ticket.quantity_increments, ticket.limit_increments, ticket.time_in_force, ticket.expires_ns,
@@ -100,10 +101,7 @@ class Blotter:
         return self.ledger.add(leg)
 
     def _define(self, instrument: Instrument, now_ns: int) -> None:
-        known = self.ledger.instruments.get(instrument.name)
-        if known is instrument:
-            return
-        if known != instrument:
+        if self.ledger.instruments.get(instrument.name) != instrument:
             text = instrument.price_increment, instrument.size_increment, instrument.multiplier, instrument.min_notional
             self._append(Defined(now_ns, instrument.name, *map(str, text)))
         self.ledger.define(instrument)

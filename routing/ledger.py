@@ -117,6 +117,11 @@ class Ledger:
         """What is held, over all strategies, in size increments."""
         return self.positions.quantity(instrument)
 
+    def long_and_short(self, instrument: str) -> tuple[int, int]:
+        """How long all strategies together may become, and how short: with all open buys filled, or all open sells."""
+        held = self.positions.quantity(instrument)
+        return held + self._open[instrument, BUY], self._open[instrument, SELL] - held
+
     def position_of(self, strategy: str, instrument: str) -> int:
         """What `strategy` holds."""
         return self.positions.quantity_of(strategy, instrument)
@@ -161,8 +166,6 @@ class Ledger:
 
     def is_quarantined(self, venue: str, instrument: str) -> Quarantined | None:
         """What stands against new orders in `instrument` at `venue`."""
-        if not self.quarantine:  # as it mostly is: looked at for each leg
-            return None
         return next(
             (item for item in self.quarantine.values() if (item.venue, item.instrument) == (venue, instrument)), None
         )
@@ -273,7 +276,9 @@ class Ledger:
         record = OrderRecord(order, router, policy)
         self.orders_made += 1
         self.orders[order.id] = self.open_orders[order.id] = record
-        self._weigh(record)
+        worst = record.granted_increments  # all that there is to weigh, while it has no legs
+        record.reserved = (worst, 0) if order.side is BUY else (0, worst)
+        self._reserve(order, order.side, worst)
         return record
 
     def _sent(self, fact: Sent) -> None:
@@ -287,10 +292,14 @@ class Ledger:
     def add(self, leg: Leg) -> LegRecord:
         """A leg is about to leave; as `take`."""
         order = self.orders[leg.order.id]
-        record = LegRecord(leg, order, leg.ticket.quantity_increments, leg.ticket.limit_increments)
+        ticket, reserved = leg.ticket, order.reserved
+        record = LegRecord(leg, order, ticket.quantity_increments, ticket.limit_increments)
+        # The first leg, within what its order has reserved, changes no total: to weigh it is 5 % of an order's opcodes.
+        weighs = order.legs or leg.purpose is not WORK or order.ended or ticket.quantity_increments > max(reserved)
         order.legs[leg.id] = self.legs[leg.id] = self._at[leg.venue][leg.id] = record
         self._shelf(record)[leg.id] = record
-        self._weigh(order)
+        if weighs:
+            self._weigh(order)
         return record
 
     def _going(self, leg_id: str) -> LegRecord | None:

@@ -1,7 +1,6 @@
 """An order at work, as its router holds it: started, told of news, canceled, stopped."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Iterable
 
 from .errors import Refusal, Refused
@@ -26,10 +25,9 @@ class OrderScope:
         self._policy = policy
         self._numbers = max([leg.leg.number for leg in record.legs.values()]) if record.legs else 0
         self._homes: dict[str, Scope] = {}  # leg id -> the scope that sent it
-        self._tried: dict[int, int] = {}  # number -> how often
+        self._tried: dict[int, int] = {}  # number -> how often, where that is more than once
         self._attempts: dict[int, LegRecord] = {}  # number -> the last attempt that was sent
         self._unwound: dict[str, LegRecord] = {}  # id of an unwinding leg -> the leg that it takes back
-        self._unwindings: defaultdict[str, list[LegRecord]] = defaultdict(list)  # the other way round
         self._root = Scope(self, None, record)
 
     # --- the router's ----------------------------------------------------------------------------------------------
@@ -63,13 +61,12 @@ class OrderScope:
     def next_number(self) -> int:
         """Of a new leg. One that is refused keeps its number: its id may stand in the journal."""
         self._numbers += 1
-        self._tried[self._numbers] = 1
         return self._numbers
 
     def next_attempt(self, number: int) -> int:
         """Of that leg; kept by one that is refused, too."""
-        self._tried[number] += 1
-        return self._tried[number]
+        tried = self._tried[number] = self._tried.get(number, 1) + 1
+        return tried
 
     def last_attempt(self, leg: LegRecord) -> LegRecord:
         """Of that leg."""
@@ -81,7 +78,7 @@ class OrderScope:
 
     def unwindings(self, leg: LegRecord) -> Iterable[LegRecord]:
         """The legs that take `leg` back."""
-        return self._unwindings.get(leg.leg.id, ())
+        return [self.record.legs[id] for id, unwound in self._unwound.items() if unwound is leg]
 
     def send(self, home: Scope, request: LegRequest, unwinds: LegRecord | None) -> LegRecord:
         """Have a leg of `home` leave."""
@@ -90,7 +87,6 @@ class OrderScope:
         self._attempts[leg.leg.number] = leg
         if unwinds is not None:
             self._unwound[leg.leg.id] = unwinds
-            self._unwindings[unwinds.leg.id].append(leg)
         return leg
 
     def answer(self) -> None:

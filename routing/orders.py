@@ -50,6 +50,9 @@ class TimeInForce(StrEnum):
     GTD = "gtd"  # until a time
 
 
+GTD, AT_ONCE = TimeInForce.GTD, frozenset({TimeInForce.IOC, TimeInForce.FOK})
+
+
 class Purpose(StrEnum):
     """What a leg is for."""
 
@@ -147,10 +150,9 @@ def _limit(strategy: str, instrument: Instrument, limit: Number | None) -> int |
 
 
 def _check(strategy: str, limit: Number | None, terms: Terms) -> None:
-    at_once = terms.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
-    if terms.post_only and (limit is None or at_once):
+    if terms.post_only and (limit is None or terms.time_in_force in AT_ONCE):
         raise BadOrder(f"{strategy}: post-only needs a limit, and time to rest: no market order, no IOC, no FOK")
-    if (terms.time_in_force is TimeInForce.GTD) != (terms.expires_ns > 0):
+    if (terms.time_in_force is GTD) != (terms.expires_ns > 0):
         raise BadOrder(f"{strategy}: GTD and expires_ns (nanoseconds since 1970, above 0) go together")
 
 
@@ -276,17 +278,14 @@ class Execution(msgspec.Struct, frozen=True):
         return self.order.instrument.size(self.late_increments)
 
 
-class OrderHandle:
+class OrderHandle(msgspec.Struct, eq=False):
     """An order under way. Its execution may be awaited; who does not, or gives up waiting, changes nothing."""
 
-    __slots__ = ("_answer", "_answers", "_final", "_finals", "order")
-
-    def __init__(self, order: Order) -> None:
-        self.order = order
-        self._answer: Execution | None = None
-        self._final: Execution | None = None
-        self._answers: list[asyncio.Future[Execution]] = []  # of those who wait: most orders have none
-        self._finals: list[asyncio.Future[Execution]] = []
+    order: Order
+    _answer: Execution | None = None
+    _final: Execution | None = None
+    _answers: "list[asyncio.Future[Execution]]" = []  # of those who wait: most orders have none
+    _finals: "list[asyncio.Future[Execution]]" = []
 
     @property
     def done(self) -> bool:

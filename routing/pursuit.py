@@ -11,6 +11,7 @@ from functools import partial
 from itertools import islice
 
 import attrs
+import msgspec
 
 from ticktree.actors import Clock
 
@@ -48,8 +49,7 @@ class Patience:
     look_s: float = 0.1
 
 
-@attrs.define
-class Chase:
+class Chase(msgspec.Struct):
     """How one leg is pursued. `session`: the one it was sent in, 0 for a former process'."""
 
     session: int

@@ -208,7 +208,7 @@ class Router(Actor[RouterMessage]):
         if self._leaving.pop(record.order.id, None) is not None:
             self._cancel_order(record)
             return
-        if self._draining and not record.order.reduce_only:
+        if self.office.draining and self._draining and not record.order.reduce_only:
             self.refuse(record, Refusal("drain", because=self._draining))
             return
         scope = self._scopes[record.order.id] = OrderScope(self, record, self.policy)
@@ -296,8 +296,7 @@ class Router(Actor[RouterMessage]):
                 raise Refused(Refusal("drain", because=self._draining or DRAINING))
         if door.closed:
             raise Refused(Refusal("venue", because=f"{request.venue} takes no orders: {door.closed}"))
-        held = self._ledger.is_quarantined(request.venue, order.instrument.name)
-        if held is not None:
+        if self._ledger.quarantine and (held := self._ledger.is_quarantined(request.venue, order.instrument.name)):
             raise Refused(Refusal("quarantine", because=f"{request.venue}/{held.name}: {held.what}; resolve it first"))
         leg = self._leg(record, request, door)
         self._check(leg, record)
@@ -305,7 +304,8 @@ class Router(Actor[RouterMessage]):
         now_ns = clock.now_ns()
         sent = self._blotter.send(leg, door.account, now_ns)
         sent.decided_ns, sent.journal_ns = record.decided_ns, clock.now_ns()
-        log.debug("%s: order %s: %s -> %s", self.name, order.id, order, leg.venue)
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("%s: order %s: %s -> %s", self.name, order.id, order, leg.venue)
         delivery = self._ref(door.path).tell(SubmitLeg(sent), 0)
         if delivery is not Delivery.ACCEPTED:
             reason = f"{leg.venue} takes no orders ({delivery.value})"
@@ -345,8 +345,9 @@ class Router(Actor[RouterMessage]):
         """Invariant 8, then the gate; legs that would trade with ours are taken back first, where that is asked for."""
         order, ticket = leg.order, leg.ticket
         if leg.purpose is WORK:
-            worst = record.filled_increments + record.unknown_increments + ticket.quantity_increments
-            granted = order.quantity_increments + order.max_overfill_increments
+            worst, granted = ticket.quantity_increments, record.granted_increments
+            if record.legs:
+                worst += record.filled_increments + record.unknown_increments
             if worst > granted:
                 size = order.instrument.size
                 raise Refused(Refusal("max_overfill", plain(size(granted)), plain(size(worst))))

@@ -14,7 +14,6 @@ from ticktree.market import (
     Bar,
     Batch,
     BookUpdate,
-    Data,
     Event,
     FeedStatus,
     Gap,
@@ -279,11 +278,21 @@ class Strategy(Actor[Batch | Event | Fill | OrderUpdate | _Due], Generic[P_co]):
     # --- the actor ---------------------------------------------------------------------------------------------
 
     def on_message(self, message: Batch | Event | Fill | OrderUpdate | _Due) -> Handled:
+        handlers = self.__handlers
+        if handlers is not None:  # from the first event on, unless it takes columns: all below takes as long again
+            if isinstance(message, Batch):
+                events = iter(message.known or message.events)
+                for event in events:
+                    if (awaitable := handlers[type(event)](event)) is not None:
+                        return go_on(awaitable, events, handlers)
+                return None
+            if (handler := handlers.get(type(message))) is not None:
+                return handler(message)
         match message:
             case Batch():
                 return self._take(message)
             case Quote() | Trade() | BookUpdate() | Bar():
-                return self._single(message)
+                return self._handlers()[type(message)](message)
             case Fill():
                 return self.on_fill(message)
             case OrderUpdate():
@@ -322,14 +331,8 @@ class Strategy(Actor[Batch | Event | Fill | OrderUpdate | _Due], Generic[P_co]):
             if self.__books is not None:
                 self.__books.look(batch)
             return self.on_batch(batch)
-        handlers, events = self._handlers(), iter(batch.events)
-        for event in events:
-            if (awaitable := handlers[type(event)](event)) is not None:
-                return go_on(awaitable, events, handlers)
-        return None
-
-    def _single(self, event: Data) -> Handled:
-        return self._handlers()[type(event)](event)
+        self._handlers()
+        return Strategy.on_message(self, batch)  # which knows them now; a subclass may have its own
 
     def _handlers(self) -> "Handlers":
         handlers = self.__handlers
@@ -338,7 +341,8 @@ class Strategy(Actor[Batch | Event | Fill | OrderUpdate | _Due], Generic[P_co]):
                 Quote: self.on_quote, Trade: self.on_trade, BookUpdate: self.on_book, Bar: self.on_bar,
             }  # fmt: skip
             handlers = {type: when_awaited(handler) for type, handler in of_types.items()}
-            self.__handlers = handlers
+            if not self.takes_columns():  # else a single event would turn its batches into events
+                self.__handlers = handlers
             if self.__books is not None:
                 follow(self.__books.counts, handlers)
         return handlers

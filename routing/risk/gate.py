@@ -38,16 +38,12 @@ class Exposures(Protocol):
         """Orders that are not over, by id."""
         ...
 
-    def position(self, instrument: str) -> int:
-        """What is held; negative when short."""
-        ...
-
     def position_of(self, strategy: str, instrument: str) -> int:
         """What one strategy holds."""
         ...
 
-    def open(self, instrument: str, side: Side) -> int:
-        """What everything that is open may yet come to on that side, in the worst case."""
+    def long_and_short(self, instrument: str) -> tuple[int, int]:
+        """How long everything together may become, and how short: with all open buys filled, or all open sells."""
         ...
 
     def resting(self, venue: str, instrument: str, side: Side) -> Collection[LegRecord]:
@@ -209,15 +205,15 @@ class Gate:
         self, bounds: Bounds, side: Side, more: int, limit: int | None, quote: Quote | None
     ) -> Refusal | None:
         """The position, and the exposure, with so much more open on that side."""
-        name, ledger, sign = bounds.instrument.name, self._ledger, 1 if side is BUY else -1
-        held = sign * ledger.position(name)
-        worst = held + ledger.open(name, side) + more
+        worst, other = self._ledger.long_and_short(bounds.instrument.name)
+        if side is SELL:
+            worst, other = other, worst
+        worst += more
         if worst > bounds.position.most:
-            return _refusal(bounds.position, bounds.instrument.size(sign * worst))
+            return _refusal(bounds.position, bounds.instrument.size(worst if side is BUY else -worst))
         if bounds.exposure is NONE:
             return None
         # What leaves the other side the worse one passes, also when prices have carried the exposure beyond its limit.
-        other = ledger.open(name, SELL if side is BUY else BUY) - held
         return self._check_exposure(bounds, worst, limit, quote) if worst > other else None
 
     def _check_exposure(self, bounds: Bounds, worst: int, limit: int | None, quote: Quote | None) -> Refusal | None:
@@ -232,8 +228,7 @@ class Gate:
                 theirs = self._bounds_of(instrument)
             if theirs.currency != bounds.currency:
                 continue
-            held = ledger.position(other)
-            most, short = held + ledger.open(other, BUY), ledger.open(other, SELL) - held
+            most, short = ledger.long_and_short(other)
             most = short if short > most else most  # max takes 100 ns longer
             if most:  # it is never below 0: the sum of the two is not
                 price = self._fresh(instrument)

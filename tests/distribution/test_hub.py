@@ -109,6 +109,25 @@ async def test_a_batch_of_which_everything_is_wanted_goes_whole_to_everyone() ->
         assert (len(subset), all_of_it) == (1, quotes)
 
 
+async def test_where_all_take_everything_each_gets_it_once_whole_or_in_pieces_and_who_is_closed_refuses_it() -> None:
+    async with stage(a=ROOM, b=ROOM, c=ROOM) as s:
+        s.hub.attach(FakePort(offered=("sim/*/quote",)))
+        taken = [
+            s.hub.subscribe(s.ref(name), topics(asked), most_rows)
+            for name, asked, most_rows in (("a", "*/*/*", None), ("b", "*/*/*", 2), ("c", "sim/*/quote", 3))
+        ]
+        two, three = batch(quote(1.0), quote(2.0)), batch(quote(3.0), quote(4.0), quote(5.0))
+        for whole in (two, three):
+            s.hub.publish(whole)
+        assert await s.take("a") == [two, three]
+        assert [len(piece) for piece in await s.take("b")] == [2, 2, 1]
+        assert await s.take("c") == [two, three]
+        await s.system.supervisor().terminate_child("a")
+        s.hub.publish(two)
+        assert (await s.take("b"), await s.take("c")) == ([two], [two])
+        assert [one.refused for one in taken] == [2, 0, 0]
+
+
 async def test_picked_rows_are_read_only_and_do_not_hold_the_batch() -> None:
     async with stage(a=ROOM) as s:
         s.hub.subscribe(s.ref("a"), topics("sim/*/quote"))

@@ -50,8 +50,17 @@ def test_events_come_back_from_columns(events: list[Data]) -> None:
 def test_a_batch_weighs_its_rows_in_either_shape(events: list[Data]) -> None:
     rows = sum(map(weight, events))
     for batch in both(events):
-        assert len(batch) == len(batch.ticks) == rows
+        assert len(batch) == batch.rows == len(batch.ticks) == rows
     assert (of_events(events).columnar, of_ticks(events).columnar) == (False, True)
+
+
+def test_its_events_are_known_once_they_are_worked_out() -> None:
+    events: list[Data] = [trade(), quote()]
+    assert of_events(events).known is events
+    batch = of_ticks(events)
+    assert batch.known is None
+    assert batch.events == events
+    assert batch.known is batch.events
 
 
 def test_columns_are_read_only() -> None:

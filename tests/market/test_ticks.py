@@ -60,13 +60,27 @@ def test_the_aggressor_is_in_the_flags() -> None:
 
 # --- there and back ------------------------------------------------------------------------------------------------
 
-# A loop for each kind alone, and one for all: so lists of one kind, and of several.
-few = st.lists(trades, max_size=40) | st.lists(quotes, max_size=40) | st.lists(data_events, max_size=15)
+# By columns where there are many of one kind, else in a loop: so lists of one kind, and of several, short and long.
+few = st.lists(trades, max_size=5) | st.lists(quotes, max_size=5) | st.lists(data_events, max_size=5)
 
 
-@given(few)
-def test_events_come_back(events: list[Data]) -> None:
-    assert ticks.events(encoded(events), IDS.by_id, "sim") == events
+@given(few, st.sampled_from([1, VECTOR_ROWS]))
+def test_events_come_back(events: list[Data], times: int) -> None:
+    assert ticks.events(encoded(events * times), IDS.by_id, "sim") == events * times
+
+
+def test_many_trades_have_the_sides_that_each_has_alone() -> None:
+    rows = rows_of(b"".join(record(flags=flags) for flags in range(256)))
+    each = [event for row in range(256) for event in ticks.events(rows[row : row + 1], IDS.by_id, "sim")]
+    many = ticks.events(rows, IDS.by_id, "sim")
+    assert many == each
+    assert [repr(one) for one in many] == [repr(one) for one in each]  # a side equals its number
+
+
+@pytest.mark.parametrize("event", [quote(), trade()])
+def test_many_rows_of_an_instrument_nobody_knows_are_no_events(event: Data) -> None:
+    with pytest.raises(KeyError):
+        ticks.events(encoded([event] * VECTOR_ROWS), {}, "sim")
 
 
 @given(st.lists(data_events, min_size=1, max_size=5))

@@ -224,17 +224,17 @@ MUTANTS = (
     Mutant(
         "open orders do not count towards the position",
         "9",
-        "routing/risk/gate.py",
-        "        worst = held + ledger.open(name, side) + more\n",
-        "        worst = held + more\n",
+        "routing/ledger.py",
+        "        return held + self._open[instrument, BUY], self._open[instrument, SELL] - held\n",
+        "        return held, -held\n",
         (PROOF, RISK),
     ),
     Mutant(
         "an order counts once it was sent",
         "9",
         "routing/ledger.py",
-        "        self.orders[order.id] = self.open_orders[order.id] = record\n        self._weigh(record)\n",
-        "        self.orders[order.id] = self.open_orders[order.id] = record\n",
+        "        self._reserve(order, order.side, worst)\n",
+        "",
     ),
     Mutant(
         "a cancel goes out once",

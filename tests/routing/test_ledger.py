@@ -393,6 +393,23 @@ def test_totals_are_by_instrument_strategy_and_side_after_each_fact() -> None:
     assert ledger.position_of("z", BTC.name) == 0
 
 
+@pytest.mark.parametrize(
+    ("first", "opens"),
+    [
+        (sent(quantity=10), (10, 0)),
+        (sent(quantity=13), (13, 0)),  # beyond what the order was granted
+        (sent(quantity=4, side=Side.SELL, purpose=Purpose.HEDGE), (10, 4)),
+    ],
+)
+def test_the_first_leg_counts_beyond_what_its_order_has_reserved(first: Sent, opens: tuple[int, int]) -> None:
+    story = Story(begun=False)
+    story.tell(opened(quantity=10))
+    assert now(story.opens()) == (10, 0)
+    story.tell(first)
+    assert story.opens() == opens
+    assert story.ledger.long_and_short(BTC.name) == opens
+
+
 def test_what_is_open_of_each_strategy_can_be_listed() -> None:
     story = Story()
     story.tell(opened("e1-2", 5, Side.SELL, "z"))

@@ -170,6 +170,66 @@ async def test_on_batch_gets_everything_whole_and_the_handlers_of_single_events_
         assert seen == [batches[0], gap, batches[1]]
 
 
+class Particular(Batch):
+    """Columns that come to their events in a way of their own."""
+
+    @property
+    def events(self) -> list[Data]:
+        return [trade(7.0)]
+
+
+async def test_a_batch_that_makes_its_events_itself_is_asked_for_them_each_time() -> None:
+    seen: list[Trade] = []
+
+    class Trades(Strategy):
+        def on_trade(self, trade: Trade) -> None:
+            seen.append(trade)
+
+    async with running(Trades) as (_, ref):
+        for _ in range(2):
+            ref.tell(Particular("sim", IDS, ticks=batch(trade(1.0)).ticks), 1)
+        await ref.drain(DEADLINE_S)
+        assert seen == [trade(7.0)] * 2
+
+
+async def test_who_looks_at_messages_before_their_handlers_sees_each_once() -> None:
+    seen: list[Any] = []
+
+    class Looks(Strategy):
+        def on_message(self, message: Any) -> Any:
+            seen.append(message)
+            return super().on_message(message)
+
+        def on_trade(self, trade: Trade) -> None:
+            seen.append("handled")
+
+    told = [batch(trade(1.0)), batch(trade(2.0))]
+    async with running(Looks) as (_, ref):
+        for one in told:
+            ref.tell(one, 1)
+        ref.tell(trade(3.0), 1)
+        await ref.drain(DEADLINE_S)
+    assert seen == [told[0], "handled", told[1], "handled", trade(3.0), "handled"]
+
+
+async def test_a_single_event_does_not_turn_the_batches_of_who_takes_columns_into_events() -> None:
+    seen: list[Any] = []
+
+    class Columns(Strategy):
+        def on_batch(self, batch: Batch) -> None:
+            seen.append(batch)
+
+        def on_trade(self, trade: Trade) -> None:
+            seen.append(trade)
+
+    told = [batch(trade(1.0)), trade(2.0), batch(trade(3.0))]
+    async with running(Columns) as (_, ref):
+        for one in told:
+            ref.tell(one, 1)
+        await ref.drain(DEADLINE_S)
+    assert seen == told
+
+
 # --- handlers that wait, and handlers that fail ----------------------------------------------------------------------
 
 

@@ -132,10 +132,8 @@ class DataLane:
         A batch above the whole capacity goes in pieces, cut where `rows` allows it.
         Raises `TooHeavy` where that is not possible.
         """
-        if (
-            not self.waiting and 0 < weight <= self.limit - self.entered
-        ):  # the usual case: all below takes as long again
-            return self.tell(message, weight)
+        if not self.waiting and 0 < weight <= self.limit - self.entered:
+            return self.tell(message, weight)  # the usual case: all below takes as long again
         if not isinstance(self.plain, Block) or not 0 <= weight < math.inf:
             return self.tell(message, weight)
         while weight > self.capacity:

@@ -238,7 +238,8 @@ async def delivering(plan: Plan, wishes: list[Wish]) -> AsyncGenerator[Side]:
     handled = Handled()
     strategy = cast(type[Counts], type("Counts", (Counts,), {"handled": handled}))
     hub = new_hub()
-    system = System(Supervisor(tuple(ChildSpec(f"strategy{number}", strategy, BOX) for number in range(len(wishes)))))
+    children = tuple(ChildSpec(f"strategy{number}", strategy, BOX) for number in range(len(wishes)))
+    system = System(Supervisor(children), watchdog_s=0)  # finding out who asked for what may take a second, once
     for number, wish in enumerate(wishes):
         hub.subscribe(system.ref(f"strategy{number}"), map(Topic.parse, wish.topics))
     wanted_by = np.array([sum(one.id in wish.ids for wish in wishes) for one in INSTRUMENTS])

@@ -19,7 +19,6 @@ import numpy as np
 from ticktree.actors import Clock, NotRunning, Reason
 from ticktree.market import (
     Bar,
-    Batch,
     BookUpdate,
     Data,
     EventKind,
@@ -34,7 +33,6 @@ from ticktree.market import (
     Ticks,
     Trade,
 )
-from ticktree.market.ticks import check, heads as heads_of, kinds_of
 from ticktree.net import (
     BadFrame,
     Connection,
@@ -60,7 +58,7 @@ from .rest import Rest, RestLimits
 from .sequence import SequenceRule
 from .source import Source
 from .tasks import Tasks
-from .updates import check_runs
+from .updates import understood
 
 log = logging.getLogger("ticktree.feeds")
 
@@ -467,25 +465,17 @@ class Feed(Particular, Outlet[Fault | Look]):
         self._go_live("the subscription stands")
 
     def _take_ticks(self, ticks: Ticks) -> None:
-        source = self.source
         if not len(ticks):
             return
-        heads = heads_of(ticks)
-        if self.table is not None and (source.checked or not self.table.identical):
-            self.table.translate(ticks, heads, source.name)
-        kinds = kinds_of(heads)
-        if source.checked:
-            check(ticks, source.name, kinds)
-            if _BOOK in kinds:
-                check_runs(heads, source.name)
-        if source.stamped:
+        if self.source.stamped:
             ticks["received_time_ns"] = self.received_ns
+        batch, kinds = understood(ticks, self.source, self.table)
         ticks.setflags(write=False)
         books = self._count(kinds)
         if self._pending:
             self._flush()
         revived = self._books.follow(ticks[ticks["kind"] == _BOOK]) if books else ()
-        self._publish(Batch(source.name, source.ids, ticks=ticks, heads=heads))
+        self._publish(batch)
         for instrument in revived:
             self.mark(Live(self.name, instrument, self.received_ns))
 

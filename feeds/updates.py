@@ -1,9 +1,24 @@
-"""Book updates whole: a run of rows that the network, or a frame, cut in two is held back until its end has come."""
+"""What ticks must go through before anyone may have them: updates made whole, ids translated, values looked at."""
 
 import numpy as np
 
-from ticktree.market import BadTick, TickFlag, TickKind, Ticks
-from ticktree.market.ticks import OPAQUE, TICK, Heads, copied
+from ticktree.market import BadTick, Batch, TickFlag, TickKind, Ticks
+from ticktree.market.ticks import (
+    OPAQUE,
+    TICK,
+    VECTOR_ROWS,
+    Heads,
+    IdTable,
+    check,
+    check_rows,
+    copied,
+    heads as heads_of,
+    kinds_of,
+    kinds_of_rows,
+    unpacked,
+)
+
+from .source import Source
 
 MOST_HELD_ROWS = 65_536  # of one update: 4 MiB
 _BOOK, _LAST = int(TickKind.BOOK), int(TickFlag.LAST)
@@ -14,7 +29,8 @@ _RUN_MASK = np.uint64(int(TickFlag.SNAPSHOT) << 40 | 0xFF_FFFF_FFFF)  # what all
 
 
 class Updates:
-    """The ticks of one connection, in whole updates."""
+    """The ticks of one connection, in whole updates: a run of rows that the network, or a frame, cut in two is held
+    back until its end has come."""
 
     def __init__(self, feed: str) -> None:
         self._feed = feed
@@ -44,6 +60,37 @@ class Updates:
         parts = [part.view(OPAQUE) for part in (*self._held, ticks)]
         self._held, self._rows = [], 0
         return np.concatenate(parts).view(TICK)
+
+
+def understood(ticks: Ticks, source: Source, table: IdTable | None) -> tuple[Batch, bytes]:
+    """`ticks`, which are not none, as a batch of `source` with ids of ours, looked at if it is to be; and their kinds.
+
+    `table`: what ids mean on that connection; None: the same. Raises `BadTick`.
+    """
+    must_translate = table is not None and (source.checked or not table.identical)
+    if len(ticks) >= VECTOR_ROWS:
+        heads = heads_of(ticks)
+        if table is not None and must_translate:
+            table.translate(ticks, heads, source.name)
+        kinds = kinds_of(heads)
+        if source.checked:
+            check(ticks, source.name, kinds)
+            if _BOOK in kinds:
+                check_runs(heads, source.name)
+        return Batch(source.name, source.ids, ticks=ticks, heads=heads), kinds
+    # A lone tick is what an order answers: 10 us less than by columns, with caches as they are between two ticks.
+    rows = list(unpacked(ticks))
+    if table is not None and must_translate and not table.leaves(rows):
+        table.translate(ticks, heads_of(ticks), source.name)
+        rows = list(unpacked(ticks))
+    kinds = kinds_of_rows(rows)
+    if source.checked:
+        check_rows(rows, source.name)
+        if _BOOK in kinds:
+            check_runs(heads_of(ticks), source.name)
+    batch = Batch(source.name, source.ids, ticks=ticks)
+    batch.unpacked = rows
+    return batch, kinds
 
 
 def check_runs(heads: Heads, feed: str) -> None:

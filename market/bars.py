@@ -99,7 +99,7 @@ class _Bars(ABC):
         self._know(feed, instrument)
         if len(ticks) < VECTOR_ROWS:
             bars = list[Bar]()
-            for id, kind, _, _, _, venue_ns, received_ns, a, b, _, _ in RECORD.iter_unpack(ticks.data):
+            for id, kind, _, _, _, venue_ns, received_ns, a, b, _, _ in RECORD.iter_unpack(ticks.tobytes()):
                 if kind == _TRADE and id == instrument.id:
                     bars += self._take(_of_one(a, b, venue_ns, received_ns))
             return bars

@@ -1,4 +1,4 @@
-"""Book updates, whole however they are cut, and nothing foreign within them."""
+"""Book updates, whole however they are cut, and nothing foreign within them; what is found out about ticks."""
 
 from itertools import pairwise
 
@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from ticktree.feeds import updates as module
-from ticktree.feeds.updates import Updates, check_runs
-from ticktree.market import BadTick, Ticks
-from ticktree.market.ticks import copied, encoded, heads
+from ticktree.feeds import Source, updates as module
+from ticktree.feeds.updates import Updates, check_runs, understood
+from ticktree.market import BadTick, InstrumentIds, Ticks
+from ticktree.market.ticks import IdTable, copied, encoded, heads
 
-from .json_feed import ETH
+from .json_feed import BTC, ETH
+from .rig import Collector
 from .test_wire_feed import book_ticks, trades
 
 MIXED = np.concatenate(
@@ -72,3 +73,50 @@ def test_whole_updates_are_in_order() -> None:
 def test_a_stranger_within_an_update_is_found(ticks: Ticks, row: int) -> None:
     with pytest.raises(BadTick, match=f"tick {row} of the batch"):
         check_runs(heads(ticks), "test")
+
+
+# --- what is found out ---------------------------------------------------------------------------------------------
+
+SWAPPED = {BTC.id: ETH.id, ETH.id: BTC.id}
+whole_updates = st.lists(
+    st.sampled_from([encoded(trades(1)), book_ticks(2), book_ticks(1, instrument=ETH), book_ticks(3, snapshot=True)]),
+    min_size=1,
+    max_size=8,
+)
+tables = st.sampled_from([None, {}, {BTC.id: BTC.id}, {BTC.id: BTC.id, ETH.id: ETH.id}, SWAPPED])
+changes = st.none() | st.tuples(st.sampled_from(["kind", "flags", "instrument"]), st.sampled_from([0, 2, 3, 5, 255]))
+worse = st.none() | st.tuples(st.sampled_from("abcd"), st.sampled_from([float("nan"), float("inf"), -1.0]))
+
+
+@given(whole_updates, tables, changes | worse, st.integers(0, 23))
+def test_the_same_is_found_out_about_few_rows_as_about_many(
+    parts: list[Ticks], ids: dict[int, int] | None, change: tuple[str, float] | None, place: int
+) -> None:
+    told = np.concatenate(parts)
+    if change is not None:
+        field, value = change
+        told[field][place % len(told)] = value
+    known = InstrumentIds()
+    for instrument in (BTC, ETH):
+        known.adopt(instrument)
+
+    def outcome(vector_rows: int) -> object:
+        ticks = told.copy()
+        table = None if ids is None else IdTable()
+        for theirs, ours in (ids or {}).items():
+            assert table is not None
+            table.define(theirs, ours)
+        source = Source("test", (), Collector(), ids=known)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "VECTOR_ROWS", vector_rows)
+            try:
+                batch, kinds = understood(ticks, source, table)
+            except BadTick as error:
+                return str(error)
+        try:
+            events = list(batch.events)
+        except KeyError as error:  # who has no table is not told what an id means
+            return repr(error)
+        return kinds, batch.ticks.tobytes(), batch.places.tolist(), events
+
+    assert outcome(0) == outcome(100)
